@@ -1,0 +1,373 @@
+"""The client: composition only. What happens is in the modules below."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from random import Random
+from ssl import SSLContext
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypedDict, TypeVar, Unpack
+
+import aiohttp
+from attrs import evolve
+
+from nanobanana_async._balance import balance
+from nanobanana_async._codec import submit_body
+from nanobanana_async._download import Downloader, paths_for
+from nanobanana_async._engine import Engine, Settings
+from nanobanana_async._errors import (
+    ClientClosedError,
+    MissingKeyError,
+    TaskTimeoutError,
+    WrongLoopError,
+)
+from nanobanana_async._generation import Generation
+from nanobanana_async._limits import Limits
+from nanobanana_async._many import GenerateMany, Requests
+from nanobanana_async._models import ImageRequest, ImageResult, Statistics
+from nanobanana_async._specs import DEFAULT_MODEL, MODELS
+from nanobanana_async._task import Task
+from nanobanana_async._transport import Connections, HttpTransport, api_root
+from nanobanana_async._validation import checked
+from nanobanana_async._waiting import wait
+from nanobanana_async._wire import Transport
+
+__all__ = ["NanoBananaClient", "RequestFields"]
+
+DEFAULT_BASE_URL: Final = "https://api.apixo.ai"
+_VERSION: Final = "0.1.0"
+
+T = TypeVar("T")
+
+
+class RequestFields(TypedDict, total=False):
+    """`ImageRequest`'s fields as keywords of `generate` and `submit`."""
+
+    image_urls: list[str] | tuple[str, ...]
+    mode: Literal["text-to-image", "image-to-image"] | None
+    aspect_ratio: str | None
+    resolution: str | None
+    output_format: str | None
+    google_search: bool
+    provider: Literal["auto", "value", "official"] | None
+    model: str | None
+    callback_url: str | None
+    key: str | None
+    extra: dict[str, Any]
+
+
+class _Unset:
+    """The default of options that fall back to the client's: None means something of its own."""
+
+    def __repr__(self) -> str:
+        return "<the client's>"
+
+
+_UNSET: Final = _Unset()
+
+
+class NanoBananaClient:
+    """Generates images: thousands at once, at the account's limits, never paying twice.
+
+    ``async with NanoBananaClient() as client: …``, or call `aclose` in the end. A client belongs to
+    the event loop in which it was first used.
+
+    Args:
+        api_key: the account's key; ``APIXO_API_KEY`` when None.
+        base_url: the API's address, with or without ``/api/v1``; ``APIXO_BASE_URL`` when None.
+        model: the model of requests that name none.
+        limits: what the account may do at once.
+        timeout: seconds for the whole wait of one call, None for as long as it takes.
+        request_timeout: seconds for one HTTP request.
+        connect_patience: seconds for which calls that were not sent yet wait while no connection
+            can be had; None for ever.
+        unknown_hold: seconds for which a submit whose answer was lost keeps its slot.
+        stuck_after: seconds after which a task counts as stuck.
+        resubmit_unknown: send a submit whose answer was lost again, which may be paid for twice.
+        session: use this session's connections, cookies, headers and proxy; it is not changed and
+            not closed.
+        proxy: URL of an HTTP proxy.
+        ssl: as in `aiohttp.TCPConnector`.
+        transport: carries requests in place of HTTP, for example the emulator's in-memory front.
+
+    Raises:
+        MissingKeyError: there is no key.
+        ValueError: an argument makes no sense; it is named.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        model: str = DEFAULT_MODEL,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        timeout: float | None = None,
+        request_timeout: float = 30.0,
+        connect_patience: float | None = 60.0,
+        unknown_hold: float = 120.0,
+        stuck_after: float = 1800.0,
+        resubmit_unknown: bool = False,
+        session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        ssl: SSLContext | bool = True,
+        transport: Transport | None = None,
+    ) -> None:
+        if model not in MODELS:
+            raise ValueError(f"model must be one of {', '.join(MODELS)}, not {model!r}")
+        _check_seconds(timeout=timeout, request_timeout=request_timeout, stuck_after=stuck_after)
+        _check_seconds(connect_patience=connect_patience, unknown_hold=unknown_hold)
+        self._base_url = base_url or os.environ.get("APIXO_BASE_URL") or DEFAULT_BASE_URL
+        self._root = api_root(self._base_url)
+        self._key = "" if transport is not None else _key_from(api_key)
+        self._model = model
+        self._timeout = timeout
+        self._resubmit_unknown = resubmit_unknown
+        self._connections = Connections(session, proxy, ssl)
+        self._transport = transport
+        self._settings = Settings(
+            base_url=self._base_url,
+            limits=limits,
+            request_timeout=request_timeout,
+            connect_patience=connect_patience,
+            unknown_hold=unknown_hold,
+            stuck_after=stuck_after,
+        )
+        self._engine: Engine | None = None
+        self._downloads: Downloader | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        figures = f" {self._engine.statistics()}" if self._engine else ""
+        return f"<NanoBananaClient {self._base_url}{figures}>"
+
+    async def __aenter__(self) -> Self:
+        self._live()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the client and leave nothing behind. Does no harm when called again.
+
+        Calls that wait in line fail with `ClientClosedError`; submits under way are awaited for up
+        to `request_timeout` (5 s where this call is cancelled); waiters of running tasks get
+        `ClientClosedError` with the task's id. A warning names what still runs at the API.
+        """
+        self._closed = True
+        try:
+            if self._engine is not None:
+                await self._engine.aclose()
+        finally:
+            if self._downloads is not None:
+                await self._downloads.session.close()
+
+    # Generating
+
+    async def generate(
+        self,
+        prompt: str | ImageRequest,
+        *,
+        timeout: float | None | _Unset = _UNSET,  # noqa: ASYNC109 - has errors of its own
+        resubmit_unknown: bool | None = None,
+        **fields: Unpack[RequestFields],
+    ) -> ImageResult:
+        """Submit one request and wait for its picture; waits in line where the limits ask for it.
+
+        Cancelled before it was sent, it is withdrawn and costs nothing. Cancelled later, the task
+        is tracked on, since the API runs it and charges for it.
+
+        Args:
+            prompt: what to draw, or a whole request.
+            timeout: seconds for the whole wait.
+            resubmit_unknown: send it again where the submit's answer was lost.
+            fields: of `ImageRequest`.
+
+        Raises:
+            InvalidRequestError: a rule of the API is broken; nothing was sent.
+            TaskFailedError: the API reports that it failed.
+            TaskTimeoutError: the time is over; ``await error.task`` waits on.
+            QueueTimeoutError: the time is over; it was not sent.
+            SubmitUnknownError: it may have been accepted: the answer was lost.
+            NanoBananaError: any of the others.
+        """
+        engine = self._live()
+        generation = self._prepare(_request(prompt, fields), resubmit_unknown)
+        engine.dispatcher.submit(generation)
+        return await self._wait(generation.result, generation, timeout)
+
+    async def submit(
+        self,
+        prompt: str | ImageRequest,
+        *,
+        timeout: float | None | _Unset = _UNSET,  # noqa: ASYNC109 - has errors of its own
+        resubmit_unknown: bool | None = None,
+        **fields: Unpack[RequestFields],
+    ) -> Task:
+        """Submit one request and return a handle as soon as the API has accepted it.
+
+        Arguments, errors and cancellation as for `generate`.
+        """
+        engine = self._live()
+        generation = self._prepare(_request(prompt, fields), resubmit_unknown)
+        generation.accepted = engine.loop.create_future()
+        engine.dispatcher.submit(generation)
+        await self._wait(generation.accepted, generation, timeout)
+        return engine.handle_of(generation)
+
+    def generate_many(
+        self,
+        requests: Requests,
+        *,
+        timeout: float | None | _Unset = _UNSET,
+        resubmit_unknown: bool | None = None,
+    ) -> GenerateMany:
+        """Generate all of `requests`, behind interactive calls; outcomes come as they complete.
+
+        Args:
+            requests: prompts or requests; any iterable or async iterable, read as there is room.
+            timeout: seconds for each, from when it was read.
+            resubmit_unknown: as for `generate`.
+        """
+
+        def prepare(request: ImageRequest) -> Generation:
+            engine.dispatcher.check()
+            return self._prepare(request, resubmit_unknown, bulk=True)
+
+        engine = self._live()
+        return GenerateMany(engine, requests, prepare, self._seconds(timeout))
+
+    def task(self, task_id: str, *, model: str | None = None) -> Task:
+        """Return the handle of a known task, for example one of an earlier process.
+
+        Nothing is sent before somebody asks the handle. While the task is in flight the same id
+        gives the same handle.
+        """
+        if not (isinstance(task_id, str) and task_id):
+            raise ValueError(f"task_id must be a task's id, not {task_id!r}")
+        return self._live().known_task(task_id, model or self._model)
+
+    async def balance(self) -> Any:
+        """Return the account's balance, as the API tells it: its shape is not documented.
+
+        Raises:
+            AuthenticationError: the key is wrong.
+            RateLimitError, ServerError: no useful answer for 30 s.
+            APIConnectionError: no connection for `connect_patience`.
+        """
+        return await balance(self._live().dispatcher)
+
+    def statistics(self) -> Statistics:
+        """Return the figures of this moment; of a closed client, the last ones."""
+        return (self._engine or self._live()).statistics()
+
+    # Downloading
+
+    async def download(self, result: ImageResult, path: str | os.PathLike[str]) -> Path:
+        """Download the (first) picture of a result; in a folder it is named after the task.
+
+        Takes no request of the budget, and the API's key is not sent. The file is there only when
+        it is whole. Cancelled, nothing is left behind.
+
+        Raises:
+            DownloadError: it could not be had; it is paid for, so try again.
+        """
+        first = paths_for(result, Path(path))[0]
+        return await self._downloader().fetch(result.urls[0], first, result.task_id)
+
+    async def download_all(self, result: ImageResult, path: str | os.PathLike[str]) -> list[Path]:
+        """Download all pictures of a result: cafe.png, cafe-2.png, …; otherwise as `download`."""
+        downloader = self._downloader()
+        return [
+            await downloader.fetch(url, name, result.task_id)
+            for url, name in zip(result.urls, paths_for(result, Path(path)), strict=True)
+        ]
+
+    # Inside
+
+    def _live(self) -> Engine:
+        """Return the engine, started in the running loop at the first use."""
+        if self._engine is None:
+            if self._closed:
+                raise ClientClosedError("The client is closed")
+            try:
+                asyncio.get_running_loop()
+            except RuntimeError:
+                raise WrongLoopError("The client must be used inside a running event loop") from None
+            self._engine = Engine(self._transport or self._http(), self._settings)
+        self._engine.dispatcher.check()
+        return self._engine
+
+    def _http(self) -> HttpTransport:
+        headers = {
+            "Authorization": f"Bearer {self._key}",
+            "Content-Type": "application/json",
+            "User-Agent": f"nanobanana-async/{_VERSION}",
+        }
+        return HttpTransport(self._connections.api_session(), self._root, headers)
+
+    def _downloader(self) -> Downloader:
+        self._live()
+        if self._downloads is None:
+            session = self._connections.download_session()
+            self._downloads = Downloader(session, self._settings.request_timeout, Random())
+        return self._downloads
+
+    def _prepare(
+        self, request: ImageRequest, resubmit_unknown: bool | None, *, bulk: bool = False
+    ) -> Generation:
+        """Check a request and make it ready to be queued."""
+        spec = checked(request, self._model)
+        return Generation(
+            spec.name,
+            request,
+            asyncio.get_running_loop().time(),
+            body=submit_body(request, spec),
+            bulk=bulk,
+            resubmit_unknown=self._resubmit_unknown if resubmit_unknown is None else resubmit_unknown,
+        )
+
+    async def _wait(
+        self, future: asyncio.Future[T], generation: Generation, timeout: float | None | _Unset
+    ) -> T:
+        engine = self._live()
+        try:
+            return await wait(future, generation, engine.dispatcher, self._seconds(timeout))
+        except TaskTimeoutError as error:
+            error.task = engine.handle_of(generation)
+            raise
+
+    def _seconds(self, timeout: float | None | _Unset) -> float | None:
+        if isinstance(timeout, _Unset):
+            return self._timeout
+        _check_seconds(timeout=timeout)
+        return timeout
+
+
+def _check_seconds(**options: float | None) -> None:
+    for name, value in options.items():
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} must be seconds above 0, not {value!r}")
+
+
+def _key_from(api_key: str | None) -> str:
+    key = api_key or os.environ.get("APIXO_API_KEY", "")
+    if not key:
+        raise MissingKeyError("No API key: pass api_key= or set APIXO_API_KEY")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise MissingKeyError("The API key holds characters that no key has, a line end perhaps")
+    return key
+
+
+def _request(prompt: str | ImageRequest, fields: RequestFields) -> ImageRequest:
+    if isinstance(prompt, ImageRequest):
+        return evolve(prompt, **fields) if fields else prompt
+    return ImageRequest(prompt, **fields)

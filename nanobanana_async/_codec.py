@@ -1,0 +1,361 @@
+"""Models to request bodies, and answers to what they mean.
+
+What an answer means hangs on two numbers, the HTTP status and the envelope's code, and on whether
+they agree. An answer to a submit that is not certainly a refusal is never taken for one: it comes
+out as `Unknown`, because a submit sent again after it may be paid for twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, NewType, TypeAlias, TypeVar
+
+import cattrs
+from attrs import frozen
+
+from nanobanana_async._errors import (
+    APIStatusError,
+    AuthenticationError,
+    InsufficientBalanceError,
+    InvalidRequestError,
+    NanoBananaError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+)
+from nanobanana_async._models import ImageRequest, TaskStatus
+from nanobanana_async._specs import ModelSpec
+from nanobanana_async._wire import Call, Reply
+
+__all__ = [
+    "Accepted",
+    "Answer",
+    "BalanceAnswer",
+    "Broken",
+    "Busy",
+    "Limited",
+    "LookAnswer",
+    "Refused",
+    "Seen",
+    "SubmitAnswer",
+    "balance_call",
+    "read_balance",
+    "read_look",
+    "read_submit",
+    "status_call",
+    "submit_body",
+    "submit_call",
+]
+
+_OK = 200
+_UNAVAILABLE = 503
+_TOO_MANY = 429
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+# What goes out
+
+
+def submit_body(request: ImageRequest, spec: ModelSpec) -> bytes:
+    """Return the JSON of a checked request.
+
+    Aspect ratio and resolution are always sent: the newer of the vendor's pages requires them.
+    """
+    fields: dict[str, Any] = {
+        "mode": request.mode or ("image-to-image" if request.image_urls else "text-to-image"),
+        "prompt": request.prompt,
+        "aspect_ratio": request.aspect_ratio or spec.aspect_ratios[0],
+        "output_format": request.output_format or spec.output_formats[0],
+    }
+    if spec.resolutions:
+        fields["resolution"] = request.resolution or spec.resolutions[0]
+    if request.image_urls:
+        fields["image_urls"] = list(request.image_urls)
+    if request.google_search:
+        fields["google_search"] = True
+    body: dict[str, Any] = {
+        "request_type": "callback" if request.callback_url else "async",
+        "provider": request.provider or spec.providers[0],
+        "input": fields | dict(request.extra),
+    }
+    if request.callback_url:
+        body["callback_url"] = request.callback_url
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def submit_call(model: str, body: bytes) -> Call:
+    return Call("POST", f"generateTask/{model}", body=body)
+
+
+def status_call(model: str, task_id: str) -> Call:
+    return Call("GET", f"statusTask/{model}", query={"taskId": task_id})
+
+
+def balance_call() -> Call:
+    return Call("GET", "apikeys/current-balance")
+
+
+# What comes back
+
+
+@frozen
+class Accepted:
+    """The submit was accepted, and will be paid for."""
+
+    task_id: str
+
+
+@frozen
+class Seen:
+    """A good look at a task."""
+
+    status: TaskStatus
+
+
+@frozen
+class Answer:
+    """Any other good answer: its `data`, as parsed."""
+
+    data: Any
+
+
+@frozen
+class Refused:
+    """The API refuses this request and would refuse it again; nothing was accepted."""
+
+    error: NanoBananaError
+
+
+@frozen
+class Limited:
+    """429: not now. `retry_after` is in seconds, None where the API did not say."""
+
+    retry_after: float | None
+
+
+@frozen
+class Busy:
+    """503 in the API's own envelope: nothing was accepted, later it may be."""
+
+    error: ServerError
+
+
+@frozen
+class Broken:
+    """An answer that proves nothing: a submit may have been accepted."""
+
+    error: NanoBananaError
+
+
+Negative: TypeAlias = Refused | Limited | Busy | Broken
+SubmitAnswer: TypeAlias = Accepted | Negative
+LookAnswer: TypeAlias = Seen | Negative
+BalanceAnswer: TypeAlias = Answer | Negative
+
+_Millis = NewType("_Millis", int)
+_Text = NewType("_Text", str)
+
+
+@frozen
+class _Envelope:
+    code: int
+    message: str | None = None
+    data: Any = None
+
+
+@frozen
+class _Submitted:
+    taskId: str  # noqa: N815 - the API's spelling
+
+
+@frozen
+class _Task:
+    taskId: str  # noqa: N815 - the API's spelling
+    state: str
+    resultJson: _Text | None = None  # noqa: N815
+    failCode: _Text | None = None  # noqa: N815
+    failMsg: _Text | None = None  # noqa: N815
+    createTime: _Millis | None = None  # noqa: N815
+    completeTime: _Millis | None = None  # noqa: N815
+    costTime: _Millis | None = None  # noqa: N815
+
+
+@frozen
+class _Pictures:
+    resultUrls: list[str]  # noqa: N815 - the API's spelling
+
+
+def _exactly(kind: type) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError(f"not a {kind.__name__}: {value!r}")
+        return value
+
+    return structure
+
+
+def _or_none(kind: type) -> Callable[[Any, Any], Any]:
+    """What only informs must not spoil an answer: of a wrong type, it counts as missing."""
+    return lambda value, _: value if type(value) is kind else None
+
+
+# cattrs would turn anything into a str or an int by calling the type; a server's answer is taken
+# as it is or not at all.
+_converter = cattrs.Converter(detailed_validation=False)
+_converter.register_structure_hook(str, _exactly(str))
+_converter.register_structure_hook(int, _exactly(int))
+_converter.register_structure_hook(str | None, _or_none(str))
+_converter.register_structure_hook(_Text | None, _or_none(str))
+_converter.register_structure_hook(_Millis | None, _or_none(int))
+
+_T = TypeVar("_T")
+
+
+def _structured(data: Any, kind: type[_T]) -> _T | None:
+    try:
+        return _converter.structure(data, kind)
+    except Exception:  # noqa: BLE001 - cattrs raises whatever its hooks meet; all of it means "no"
+        return None
+
+
+def _parsed(text: bytes | str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_submit(reply: Reply, base_url: str) -> SubmitAnswer:
+    """Tell what the answer to a submit means."""
+    data = _data_of(reply, base_url)
+    if not isinstance(data, Answer):
+        return data
+    submitted = _structured(data.data, _Submitted)
+    if submitted is None or not submitted.taskId:
+        return Broken(_status_error(APIStatusError, "The answer names no task", reply))
+    return Accepted(submitted.taskId)
+
+
+def read_look(reply: Reply, base_url: str, task_id: str) -> LookAnswer:
+    """Tell what the answer to a status check of `task_id` means."""
+    data = _data_of(reply, base_url)
+    if not isinstance(data, Answer):
+        return data
+    task = _structured(data.data, _Task)
+    if task is None or task.taskId != task_id:
+        return Broken(_status_error(APIStatusError, "The answer is not about the task", reply))
+    return Seen(_status_of(task, data.data))
+
+
+def read_balance(reply: Reply, base_url: str) -> BalanceAnswer:
+    """Tell what the answer to a balance query means; its shape is not documented."""
+    return _data_of(reply, base_url)
+
+
+def _data_of(reply: Reply, base_url: str) -> BalanceAnswer:
+    envelope = _structured(_parsed(reply.body), _Envelope)
+    good = 200 <= reply.status < 300  # noqa: PLR2004 - HTTP's own classes
+    # Two numbers that disagree prove nothing, but for 2xx: there the envelope's code is the answer.
+    code = envelope.code if envelope and (good or envelope.code == reply.status) else None
+    if good and envelope and code == _OK:
+        return Answer(envelope.data)
+    if _TOO_MANY in (reply.status, code):
+        return Limited(_retry_after(reply))
+    if code == _UNAVAILABLE:
+        return Busy(_status_error(ServerError, "The API is not available", reply, envelope))
+    return _refusal(reply, envelope, code, base_url)
+
+
+_REFUSALS: dict[int, tuple[type[NanoBananaError], str]] = {
+    400: (InvalidRequestError, "The API refuses the request"),
+    401: (AuthenticationError, "The API does not accept the key"),
+    402: (InsufficientBalanceError, "The account's balance is too low"),
+    403: (PermissionDeniedError, "The API refuses the content, or the key lacks a permission"),
+    404: (NotFoundError, "The API knows no such model or task"),
+}
+
+
+def _refusal(
+    reply: Reply, envelope: _Envelope | None, code: int | None, base_url: str
+) -> Refused | Broken:
+    if code in _REFUSALS:
+        kind, text = _REFUSALS[code]
+        return Refused(_status_error(kind, text, reply, envelope))
+    # 408: a proxy gave up on a request that may have gone through. A 4xx whose envelope has
+    # another code proves nothing either.
+    client_error = 400 <= reply.status < 500 and reply.status != 408  # noqa: PLR2004
+    if client_error and (envelope is None or envelope.code == reply.status):
+        text = f"{base_url} answers, but not as the API does" if envelope is None else "Refused"
+        advice = "Check base_url (APIXO_BASE_URL)" if envelope is None else ""
+        return Refused(_status_error(APIStatusError, text, reply, envelope, advice=advice))
+    kind = ServerError if reply.status >= 500 else APIStatusError  # noqa: PLR2004
+    return Broken(_status_error(kind, "The answer is no answer of the API", reply, envelope))
+
+
+_E = TypeVar("_E", bound=NanoBananaError)
+
+
+def _status_error(
+    kind: type[_E],
+    text: str,
+    reply: Reply,
+    envelope: _Envelope | None = None,
+    *,
+    advice: str | None = None,
+) -> _E:
+    message = envelope.message if envelope else None
+    reason = envelope.data.get("error") if envelope and isinstance(envelope.data, dict) else None
+    if isinstance(reason, str) and reason != message:  # `data.error` may name the field
+        message = f"{message}: {reason}" if message else reason
+    code = envelope.code if envelope else None
+    return kind(text, status=reply.status, code=code, api_message=message, advice=advice)
+
+
+def _status_of(task: _Task, raw: Any) -> TaskStatus:
+    return TaskStatus(
+        task_id=task.taskId,
+        state=task.state,
+        urls=_urls_of(task.resultJson) if task.state == "success" else (),
+        fail_code=task.failCode,
+        fail_message=task.failMsg,
+        created_at=_moment(task.createTime),
+        completed_at=_moment(task.completeTime),
+        processing_time=None if task.costTime is None else task.costTime / 1000,
+        raw=raw,
+    )
+
+
+def _urls_of(result_json: str | None) -> tuple[str, ...]:
+    """Unpack resultJson: a STRING of JSON, ``{"resultUrls": ["https://…"]}``."""
+    pictures = _structured(_parsed(result_json), _Pictures) if result_json else None
+    return tuple(pictures.resultUrls) if pictures and all(pictures.resultUrls) else ()
+
+
+def _moment(millis: int | None) -> datetime | None:
+    try:
+        return None if millis is None else _EPOCH + timedelta(milliseconds=millis)
+    except OverflowError:
+        return None
+
+
+def _retry_after(reply: Reply) -> float | None:
+    """Read Retry-After, seconds or a date.
+
+    A date counts from the answer's own Date header: the local clock may be wrong.
+    """
+    value = reply.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    until, since = _date(value), _date(reply.headers.get("date", ""))
+    return max((until - since).total_seconds(), 0.0) if until and since else None
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

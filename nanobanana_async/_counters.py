@@ -1,0 +1,55 @@
+"""What a client counts while it works; memory does not grow with what was done."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from attrs import define, field
+
+__all__ = ["Counters"]
+
+_MINUTE = 60.0
+
+
+@define
+class Counters:
+    """Running figures behind `Statistics`."""
+
+    opened_at: float
+    requests: Counter[str] = field(factory=Counter)
+    """Requests sent, by kind."""
+    refusals: int = 0
+    accepted: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    unknown: int = 0
+    _checks_of_finished: int = 0
+    _lags: int = 0
+    _lag_sum: float = 0.0
+    _completions: deque[float] = field(factory=deque)
+
+    def finished(self, now: float, checks: int, lag: float | None) -> None:
+        """Count a task seen finished; `lag` in seconds, None where it is not known."""
+        self._checks_of_finished += checks
+        self._completions.append(now)
+        self._forget(now)
+        if lag is not None:
+            self._lags += 1
+            self._lag_sum += lag
+
+    @property
+    def checks_per_task(self) -> float:
+        return self._checks_of_finished / max(self.succeeded + self.failed, 1)
+
+    @property
+    def mean_lag(self) -> float:
+        return self._lag_sum / max(self._lags, 1)
+
+    def completions_per_second(self, now: float) -> float:
+        self._forget(now)
+        span = min(now - self.opened_at, _MINUTE)
+        return len(self._completions) / span if span > 0 else 0.0
+
+    def _forget(self, now: float) -> None:
+        while self._completions and self._completions[0] <= now - _MINUTE:
+            self._completions.popleft()

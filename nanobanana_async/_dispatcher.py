@@ -1,0 +1,327 @@
+"""The one loop that spends the request budget.
+
+It waits until something may be sent, then for a token, then decides in one synchronous step what
+the token is spent on, and hands the request to a task of its own. Nothing but this loop takes
+tokens, slots and places in the window ledger, so nobody can hold one and wait for another.
+
+A batch of looks is what one wake-up of the loop draws: as many as there are tokens at that moment,
+sent side by side. Each answer is applied when it comes, not when the whole batch is answered: one
+slow answer would hold up seven others for up to `request_timeout`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from functools import partial
+from math import inf
+from typing import Final
+
+from attrs import define, field
+
+from nanobanana_async._alarm import Alarm
+from nanobanana_async._codec import (
+    BalanceAnswer,
+    Busy,
+    Limited,
+    Refused,
+    Seen,
+    balance_call,
+    read_balance,
+    read_look,
+    read_submit,
+    status_call,
+    submit_call,
+)
+from nanobanana_async._errors import (
+    APIConnectionError,
+    AuthenticationError,
+    InsufficientBalanceError,
+    NanoBananaError,
+    WrongLoopError,
+    fresh,
+)
+from nanobanana_async._failures import ACCOUNT, group_of
+from nanobanana_async._gateway import Attempt, Gateway, NotSent
+from nanobanana_async._generation import Generation, fail
+from nanobanana_async._submits import Submits
+from nanobanana_async._tracker import Tracker
+
+__all__ = ["Dispatcher"]
+
+LOOK_SHARE: Final = 8
+"""At least one request in this many is a look, while any is due."""
+
+
+@define(eq=False)
+class BalanceQuery:
+    """Somebody wants to know the balance, or whether the API answers at all."""
+
+    answer: asyncio.Future[BalanceAnswer | NotSent]
+    started_at: float
+    """The loop's time from which its patience counts; inf for the dispatcher's own."""
+
+
+@define
+class Dispatcher:
+    """Decides what each token is spent on.
+
+    All its mutable state is changed by synchronous methods, in the loop of the client.
+    """
+
+    _gateway: Gateway
+    _submits: Submits
+    _tracker: Tracker
+    _loop: asyncio.AbstractEventLoop
+    _base_url: str
+    _connect_patience: float
+    _alarm: Alarm = field(factory=Alarm, init=False)
+    # Asked for by a caller, or by the dispatcher itself to tell what a refusal meant. A generation
+    # in here is out of the schedule: it gets a look that somebody asked for.
+    _asked: deque[Generation | BalanceQuery] = field(factory=deque, init=False)
+    _without_look: int = field(default=0, init=False)
+    _key_check: BalanceQuery | None = field(default=None, init=False)
+    _network_cause: str = field(default="", init=False)
+    _give_up_at: float = field(default=inf, init=False)
+    _posts: set[asyncio.Task[None]] = field(factory=set, init=False)
+    stopped_by: NanoBananaError | None = field(default=None, init=False)
+    """Why nothing more can be sent with this client; None while it can."""
+
+    # What callers ask for
+
+    def check(self) -> None:
+        """Raise where nothing can be asked for.
+
+        Raises:
+            WrongLoopError: called from another event loop or thread.
+            NanoBananaError: what stopped this client.
+        """
+        try:
+            here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            here = False
+        if not here:
+            raise WrongLoopError("Call the client in the event loop in which it was opened")
+        if self.stopped_by is not None:
+            raise fresh(self.stopped_by)
+
+    def submit(self, generation: Generation) -> None:
+        """Queue a generation."""
+        self._submits.join(generation)
+        self._alarm.ring()
+
+    def leave(self, generation: Generation) -> bool:
+        """A caller stops waiting; True where it was not sent yet and is withdrawn."""
+        return self._submits.leave(generation)
+
+    def look(self, generation: Generation) -> None:
+        """Look at a task now; joins a look that is under way."""
+        if self._tracker.schedule.take(generation):
+            self._asked.append(generation)
+            self._alarm.ring()
+
+    def ask_balance(self) -> asyncio.Future[BalanceAnswer | NotSent]:
+        """Queue a balance query; the future holds what its answer means."""
+        query = BalanceQuery(self._loop.create_future(), self._loop.time())
+        self._asked.append(query)
+        self._alarm.ring()
+        return query.answer
+
+    # The loop
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Spend tokens until cancelled; each request runs in a task of `group`."""
+        while True:
+            now = self._loop.time()
+            self._keep_time(now)
+            ready_at = self._ready_at(now)
+            if ready_at > now:
+                expiry = self._tracker.slots.next_expiry()
+                await self._alarm.sleep(min(ready_at, expiry, self._give_up_at))
+                continue
+            await self._gateway.token()
+            now = self._loop.time()
+            # The wait for the token was long enough for anything to change.
+            if self._ready_at(now) <= now:
+                self._decide(now, group)
+
+    async def posts_answered(self, within: float) -> None:
+        """Wait for the submits under way, `within` seconds at most."""
+        if self._posts:
+            await asyncio.wait(self._posts, timeout=within)
+
+    def _keep_time(self, now: float) -> None:
+        self._tracker.slots.expire(now)
+        if self._give_up_at <= now:
+            self._give_up(now)
+
+    def _ready_at(self, now: float) -> float:
+        """From when there is something that may be sent: at once where not after `now`."""
+        if self.stopped_by is not None:
+            work = inf
+        elif self._asked:
+            work = -inf
+        elif self._key_check is not None:
+            work = inf  # nothing goes out with a key that may be wrong
+        else:
+            work = min(self._submit_at(), self._look_at(), self._probe_at())
+        return max(work, self._gateway.opens_at(now))
+
+    def _submit_at(self) -> float:
+        # While the rate is in doubt no submit is the probe: its refusal would prove nothing.
+        if not self._gateway.rate.is_open:
+            return inf
+        return max(self._submits.ready_at(), self._gateway.submits_from)
+
+    def _look_at(self) -> float:
+        return self._tracker.schedule.next_at() if self._gateway.takes_looks else inf
+
+    def _probe_at(self) -> float:
+        """The rate is in doubt, somebody waits, and no task can be looked at: ask the balance."""
+        in_doubt = not self._gateway.rate.is_open and len(self._submits) > 0
+        return -inf if in_doubt and self._look_at() == inf else inf
+
+    def _decide(self, now: float, group: asyncio.TaskGroup) -> None:
+        """Spend one token. Nothing in here awaits."""
+        if self._asked:
+            asked = self._asked.popleft()
+            if isinstance(asked, Generation):
+                self._send_look(asked, now, group)
+            else:
+                self._send_balance(asked, now, group)
+            return
+        may_submit, may_look = self._submit_at() <= now, self._look_at() <= now
+        look_first = self._gateway.cautious or self._without_look >= LOOK_SHARE - 1
+        if may_look and (look_first or not may_submit):
+            generation = self._tracker.schedule.draw(now)
+            if generation is not None:
+                self._send_look(generation, now, group)
+        elif may_submit:
+            self._send_submit(now, group)
+        else:
+            self._send_balance(self._own_query(), now, group)
+
+    # Submits
+
+    def _send_submit(self, now: float, group: asyncio.TaskGroup) -> None:
+        self._without_look += 1
+        generation, probes_credit = self._submits.begin(now)
+        attempt = self._gateway.begin("submit", now)
+        post = group.create_task(self._submit(generation, attempt, probes_credit))
+        self._posts.add(post)
+        post.add_done_callback(self._posts.discard)
+
+    async def _submit(
+        self, generation: Generation, attempt: Attempt, probes_credit: bool
+    ) -> None:
+        call = submit_call(generation.model, generation.body)
+        read = partial(read_submit, base_url=self._base_url)
+        answer = await self._gateway.exchange(attempt, call, read)
+        now = self._loop.time()
+        self._submits.answered(
+            generation, answer, probes_credit=probes_credit, sent_at=attempt.sent_at, now=now
+        )
+        self._learn(answer, now)
+
+    # Looks
+
+    def _send_look(self, generation: Generation, now: float, group: asyncio.TaskGroup) -> None:
+        self._without_look = 0
+        group.create_task(self._look(generation, self._gateway.begin("look", now)))
+
+    async def _look(self, generation: Generation, attempt: Attempt) -> None:
+        task_id = str(generation.task_id)
+        call = status_call(generation.model, task_id)
+        read = partial(read_look, base_url=self._base_url, task_id=task_id)
+        answer = await self._gateway.exchange(attempt, call, read)
+        now = self._loop.time()
+        if isinstance(answer, NotSent):
+            self._tracker.at_once(generation, now)
+        else:
+            self._tracker.looked(generation, answer, now)
+        self._learn(answer, now)
+
+    # The balance
+
+    def _own_query(self) -> BalanceQuery:
+        return BalanceQuery(self._loop.create_future(), started_at=inf)
+
+    def _send_balance(self, query: BalanceQuery, now: float, group: asyncio.TaskGroup) -> None:
+        if not query.answer.done():  # else its caller has left
+            group.create_task(self._balance(query, self._gateway.begin("balance", now)))
+
+    async def _balance(self, query: BalanceQuery, attempt: Attempt) -> None:
+        read = partial(read_balance, base_url=self._base_url)
+        answer = await self._gateway.exchange(attempt, balance_call(), read)
+        if not query.answer.done():
+            query.answer.set_result(answer)
+        self._learn(answer, self._loop.time())
+
+    # What an answer says of more than its own request
+
+    def _learn(self, answer: object, now: float) -> None:
+        match answer:
+            case NotSent(cause):
+                self._connection_lost(cause, now)
+            case Refused(AuthenticationError() as error):
+                self._check_key(error)
+            case Seen(status) if group_of(status.fail_code) == ACCOUNT:
+                reason = f"A task failed with {status.fail_code}"
+                self._submits.out_of_credit(InsufficientBalanceError(reason), now)
+        self._alarm.ring()
+
+    def _check_key(self, error: AuthenticationError) -> None:
+        """One 401 may be a glitch: ask the balance, and believe only a second one."""
+        if self._key_check is None and self.stopped_by is None:
+            self._key_check = self._own_query()
+            self._key_check.answer.add_done_callback(partial(self._key_checked, error))
+            self._asked.appendleft(self._key_check)
+
+    def _key_checked(
+        self, error: AuthenticationError, answer: asyncio.Future[BalanceAnswer | NotSent]
+    ) -> None:
+        self._key_check = None
+        match answer.result():
+            case Refused(AuthenticationError()):
+                self.stop(error)
+            case NotSent() | Limited() | Busy():
+                self._check_key(error)
+        self._alarm.ring()
+
+    def stop(self, error: NanoBananaError) -> None:
+        """Send nothing more: fail who waits in line, who asked, and who awaits a task."""
+        self.stopped_by = error
+        self._submits.fail_all(error)
+        self._fail_asked(error, started_until=inf)
+        for generation in self._tracker.tasks.values():
+            generation.fail_waiters(fresh(error, generation.task_id))
+
+    # No connection
+
+    def _connection_lost(self, cause: str, now: float) -> None:
+        self._network_cause = cause
+        if self._give_up_at == inf and self._connect_patience < inf:
+            self._give_up_at = now + self._connect_patience
+
+    def _give_up(self, now: float) -> None:
+        """Fail the calls whose patience is over; each counts from when it began, or the loss."""
+        patience = self._connect_patience
+        lost_at = self._gateway.network.closed_at
+        if lost_at is None:
+            self._give_up_at = inf
+        elif lost_at + patience > now:  # lost anew since
+            self._give_up_at = lost_at + patience
+        else:
+            reason = f"No connection to the API for {patience:g} s: {self._network_cause}"
+            error = APIConnectionError(reason)
+            self._submits.fail_all(error, started_until=now - patience)
+            self._fail_asked(error, started_until=now - patience)
+            # Not the earliest of those who still wait, but soon enough after it.
+            self._give_up_at = now + min(1.0, patience)
+
+    def _fail_asked(self, error: NanoBananaError, started_until: float) -> None:
+        for asked in self._asked:
+            if isinstance(asked, BalanceQuery) and asked.started_at <= started_until:
+                fail(asked.answer, fresh(error))
+        for generation in self._tracker.tasks.values():
+            generation.fail_lookers(fresh(error, generation.task_id), started_until)

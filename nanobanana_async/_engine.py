@@ -1,0 +1,201 @@
+"""One opened client: its parts put together, and the owner task that keeps them alive.
+
+The owner holds the task group. Entry and exit of a client may come from different tasks (a web
+server's lifespan, a fixture), which a task group entered by the caller would not allow; and a crash
+inside must not cancel the caller's own body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from math import inf
+from random import Random
+from typing import Any, Final
+from weakref import WeakValueDictionary, ref
+
+from anyio import CapacityLimiter
+from attrs import frozen
+
+from nanobanana_async._counters import Counters
+from nanobanana_async._dispatcher import Dispatcher
+from nanobanana_async._errors import ClientClosedError, ClientCrashedError
+from nanobanana_async._gateway import Gateway
+from nanobanana_async._generation import Generation
+from nanobanana_async._lifecycle import State
+from nanobanana_async._limits import Limits, Slots
+from nanobanana_async._models import Statistics
+from nanobanana_async._schedule import StalestFirst
+from nanobanana_async._submits import Submits
+from nanobanana_async._task import Task
+from nanobanana_async._tracker import Tracker
+from nanobanana_async._wire import Transport
+
+__all__ = ["Engine", "Settings"]
+
+_logger = logging.getLogger("nanobanana_async")
+
+_NAMED: Final = 20
+_CANCELLED_GRACE: Final = 5.0
+
+
+@frozen(kw_only=True)
+class Settings:
+    """What a client was told; times in seconds."""
+
+    base_url: str
+    limits: Limits
+    request_timeout: float
+    connect_patience: float | None
+    unknown_hold: float
+    stuck_after: float
+
+
+class _Finished(Exception):  # noqa: N818 - ends the task group, is no error
+    """Raised in the owner's body to end its task group."""
+
+
+class Engine:
+    """Everything that belongs to one event loop."""
+
+    def __init__(self, transport: Transport, settings: Settings) -> None:
+        """Start in the running loop; `aclose` must be awaited in the end."""
+        self.loop = asyncio.get_running_loop()
+        self.limits = settings.limits
+        self._transport = transport
+        self._settings = settings
+        random = Random()
+        self._counters = Counters(self.loop.time())
+        self._slots = Slots(CapacityLimiter(settings.limits.concurrent_tasks))
+        self._gateway = Gateway(
+            transport,
+            settings.limits,
+            self.loop,
+            self._counters,
+            settings.request_timeout,
+            random,
+        )
+        self.tracker = Tracker(
+            StalestFirst(), self._slots, self._counters, settings.stuck_after, random
+        )
+        self._submits = Submits(
+            self._slots, self.tracker, self._counters, settings.unknown_hold, random
+        )
+        patience = settings.connect_patience
+        self.dispatcher = Dispatcher(
+            self._gateway,
+            self._submits,
+            self.tracker,
+            self.loop,
+            settings.base_url,
+            inf if patience is None else patience,
+        )
+        self._handles: WeakValueDictionary[str, Task] = WeakValueDictionary()
+        self._closing = asyncio.Event()
+        self._started: asyncio.Future[asyncio.TaskGroup] = self.loop.create_future()
+        self._owner = self.loop.create_task(self._own(), name="nanobanana_async owner")
+
+    # Handles
+
+    def handle_of(self, generation: Generation) -> Task:
+        """Return the one handle of a generation."""
+        handle = generation.handle() if generation.handle else None
+        if handle is None:
+            handle = Task(generation, self.dispatcher, self.tracker, self.loop)
+            generation.handle = ref(handle)
+        if generation.task_id is not None:
+            self._handles[generation.task_id] = handle
+        return handle
+
+    def known_task(self, task_id: str, model: str) -> Task:
+        """Return the handle of a task by its id; the same one while there is one."""
+        generation = self.tracker.tasks.get(task_id)
+        if generation is not None:
+            return self.handle_of(generation)
+        handle = self._handles.get(task_id)
+        if handle is not None:
+            return handle
+        generation = Generation(model, None, self.loop.time())
+        generation.state, generation.task_id = State.RUNNING, task_id
+        return self.handle_of(generation)
+
+    # Life
+
+    async def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work` in a task that the owner holds, and ends on closing."""
+        try:
+            group = await asyncio.shield(self._started)
+        except BaseException:
+            work.close()
+            raise
+        return group.create_task(work)
+
+    async def aclose(self) -> None:
+        """Close, and return when nothing is left. Cancelled: POSTs under way get 5 s more."""
+        self._closing.set()
+        try:
+            await asyncio.wait([self._owner])
+        except asyncio.CancelledError:
+            timer = self.loop.call_later(_CANCELLED_GRACE, self._owner.cancel)
+            await asyncio.wait([self._owner])
+            timer.cancel()
+            raise
+
+    async def _own(self) -> None:
+        error: ClientClosedError | ClientCrashedError = ClientClosedError("The client was closed")
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._started.set_result(group)
+                group.create_task(self.dispatcher.run(group))
+                await self._closing.wait()
+                self.dispatcher.stop(error)
+                await self.dispatcher.posts_answered(within=self._settings.request_timeout)
+                raise _Finished
+        except* _Finished:
+            pass
+        except* Exception as crash:
+            error = ClientCrashedError("The client crashed; please report it")
+            error.__cause__ = crash
+            _logger.critical("The client crashed", exc_info=crash)
+        finally:
+            self.dispatcher.stop(error)
+            self._name_unfinished()
+            await self._transport.aclose()
+
+    def _name_unfinished(self) -> None:
+        ids = list(self.tracker.tasks)
+        if ids:
+            _logger.warning(
+                "Closed with %d tasks still running at the API: %s%s",
+                len(ids),
+                ", ".join(ids[:_NAMED]),
+                ", …" if len(ids) > _NAMED else "",
+                extra={"task_ids": ids},
+            )
+
+    # Figures
+
+    def statistics(self) -> Statistics:
+        """Return the figures of this moment."""
+        now, counters = self.loop.time(), self._counters
+        self._slots.expire(now)
+        return Statistics(
+            queued=len(self._submits),
+            submitting=self._gateway.submitting,
+            in_flight=len(self.tracker.tasks),
+            slots_left=self._slots.left,
+            slots_unknown=self._slots.unknown,
+            tokens_left=self._gateway.left(now),
+            submits=counters.requests["submit"],
+            checks=counters.requests["look"],
+            other_requests=counters.requests["balance"],
+            refusals=counters.refusals,
+            accepted=counters.accepted,
+            succeeded=counters.succeeded,
+            failed=counters.failed,
+            unknown=counters.unknown,
+            checks_per_task=counters.checks_per_task,
+            mean_lag=counters.mean_lag,
+            completions_per_second=counters.completions_per_second(now),
+        )

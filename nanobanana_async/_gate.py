@@ -1,0 +1,71 @@
+"""A gate that trouble closes and one good answer opens again.
+
+Thousands of callers must not find out one by one that the network is gone. So the first failure
+closes a gate for all of them; from then on one request at a time, a probe, is let through, ever
+less often, until one comes back well. Pure: the time is handed in.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from random import Random
+
+from attrs import define, field
+
+from nanobanana_async._retry import Backoff
+
+__all__ = ["Gate"]
+
+
+@define
+class Gate:
+    """Open: everything passes. Closed: one probe at a time, each after a longer wait."""
+
+    _backoff: Backoff
+    _random: Random
+    closed_at: float | None = field(default=None, init=False)
+    """Since when it has been closed; None while it is open."""
+    _failures: int = field(default=0, init=False)
+    _opens_at: float = field(default=-inf, init=False)
+    _probing: bool = field(default=False, init=False)
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    @property
+    def opens_at(self) -> float:
+        """From when a request may pass: -inf while open, inf while a probe is under way."""
+        return inf if self._probing else self._opens_at
+
+    def close(self, now: float, wait: float | None = None) -> None:
+        """Close for `wait` seconds (None: the backoff's first). A closed gate waits the longer."""
+        if self.closed_at is None:
+            self.closed_at = now
+            wait = self._next_wait() if wait is None else wait
+        self._opens_at = max(self._opens_at, now + (wait or 0.0))
+
+    def enter(self) -> bool:
+        """Let one request through; True where it is a probe, whose end must be reported."""
+        self._probing = not self.is_open
+        return self._probing
+
+    def probe_failed(self, now: float, wait: float | None = None) -> None:
+        """The probe met the same trouble: wait longer, or as long as was asked for."""
+        self._probing = False
+        self._opens_at = now + max(self._next_wait(), wait or 0.0)
+
+    def probe_told_nothing(self, now: float) -> None:
+        """The probe failed for another reason: the next one goes out after the same wait."""
+        self._probing = False
+        self._opens_at = now + self._backoff.delay(max(self._failures, 1), self._random)
+
+    def open(self) -> None:
+        self.closed_at = None
+        self._failures = 0
+        self._opens_at = -inf
+        self._probing = False
+
+    def _next_wait(self) -> float:
+        self._failures += 1
+        return self._backoff.delay(self._failures, self._random)

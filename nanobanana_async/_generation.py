@@ -1,0 +1,129 @@
+"""One call's way from prompt to picture: what is known of it, and who waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+
+from nanobanana_async._errors import NanoBananaError
+from nanobanana_async._lifecycle import Event, State, advance
+from nanobanana_async._models import ImageRequest, ImageResult, TaskStatus
+
+if TYPE_CHECKING:
+    from nanobanana_async._task import Task
+
+__all__ = ["Generation", "fail"]
+
+
+@define(eq=False)
+class Generation:
+    """The record that queue, slots, schedule and table of tasks all speak of.
+
+    Changed by synchronous methods only, in the event loop of its client; callers only await its
+    futures, and always through `asyncio.shield`: one that is cancelled must not cancel the others.
+    """
+
+    model: str
+    request: ImageRequest | None
+    """None for a task picked up by its id."""
+    started_at: float
+    """The loop's time at which the call began."""
+    body: bytes = b""
+    bulk: bool = False
+    resubmit_unknown: bool = False
+    state: State = State.QUEUED
+    task_id: str | None = None
+
+    # Waiters. `result` is replaced by a fresh future when its waiters are failed for a task that
+    # goes on. `accepted` exists only where somebody waits for the id alone.
+    result: asyncio.Future[ImageResult] = field(init=False)
+    accepted: asyncio.Future[str] | None = None
+    lookers: list[tuple[float, asyncio.Future[TaskStatus]]] = field(factory=list)
+    """Who asked for a fresh status, each with the loop's time at which the asking began."""
+    waiters: int = 0
+    """Callers that await the result now."""
+    abandoned: bool = False
+    """Its caller left while the submit was under way: never sent again for nobody."""
+    returns: int = 0
+    """How often the API was too busy to take it."""
+    handle: weakref.ref[Task] | None = None
+
+    # What looks have taught.
+    age_from: float = 0.0
+    """The loop's time from which its age counts: midway between send and answer of the submit."""
+    answered_at: float | None = None
+    """The loop's time at which the submit was answered; None where it is not ours."""
+    checks: int = 0
+    status: TaskStatus | None = None
+    seen_at: float | None = None
+    """The loop's time of the last good look."""
+    failed_looks: int = 0
+    """Looks in a row that told nothing."""
+    trouble_at: float | None = None
+    """The loop's time of the first of them."""
+    missing_looks: int = 0
+    """Looks in a row that were answered with "no such task"."""
+    missing_at: float | None = None
+    """The loop's time of the first of them."""
+    unreadable_at: float | None = None
+    """The loop's time at which it was first seen finished without a readable result."""
+
+    def __attrs_post_init__(self) -> None:
+        self.result = asyncio.get_running_loop().create_future()
+
+    def apply(self, event: Event) -> bool:
+        """Move on in the table of `_lifecycle`; False where the event changes nothing."""
+        before, self.state = self.state, advance(self.state, event)
+        return self.state is not before
+
+    @property
+    def wanted(self) -> bool:
+        """True while somebody waits for it, or could."""
+        handle = self.handle() if self.handle else None
+        return self.waiters > 0 or bool(self.lookers) or handle is not None
+
+    def succeed(self, result: ImageResult) -> None:
+        if not self.result.done():
+            self.result.set_result(result)
+
+    def fail(self, error: NanoBananaError) -> None:
+        """Give `error` to everybody who waits: for the id, for the result, for a look."""
+        if self.accepted is not None:
+            fail(self.accepted, error)
+        fail(self.result, error)
+        self.fail_lookers(error)
+
+    def fail_waiters(self, error: NanoBananaError) -> None:
+        """Give `error` to those who wait now; the task goes on, and so may whoever asks later."""
+        self.fail(error)
+        self.result = asyncio.get_running_loop().create_future()
+
+    def answer_lookers(self, status: TaskStatus) -> None:
+        """Give a fresh status to those who asked for one."""
+        for _, looker in self.lookers:
+            if not looker.done():
+                looker.set_result(status)
+        self.lookers = []
+
+    def fail_lookers(self, error: NanoBananaError, started_until: float = inf) -> None:
+        """Give `error` to those whose asking began by then."""
+        for started_at, looker in self.lookers:
+            if started_at <= started_until:
+                fail(looker, error)
+        self.lookers = [entry for entry in self.lookers if not entry[1].done()]
+
+    def forget_trouble(self) -> None:
+        """A good look came: what failed before it does not count any more."""
+        self.failed_looks = self.missing_looks = 0
+        self.trouble_at = self.missing_at = None
+
+
+def fail(future: asyncio.Future[Any], error: NanoBananaError) -> None:
+    """Give `error` to whoever awaits `future`; nobody need be waiting."""
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # marks it as retrieved, or asyncio logs it when it is collected

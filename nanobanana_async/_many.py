@@ -1,0 +1,271 @@
+"""Many generations as one stream: outcomes in the order of completion, memory bounded.
+
+An object, not an async generator: leaving a generator by `break` leaves its tasks alive until the
+garbage collector comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from functools import partial
+from types import TracebackType
+from typing import Final, Self, TypeAlias
+
+from attrs import define, field, frozen
+
+from nanobanana_async._engine import Engine
+from nanobanana_async._errors import (
+    APIConnectionError,
+    AuthenticationError,
+    ClientClosedError,
+    ClientCrashedError,
+    InsufficientBalanceError,
+    NanoBananaError,
+    NotSubmittedError,
+    TaskTimeoutError,
+    fresh,
+)
+from nanobanana_async._generation import Generation
+from nanobanana_async._models import ImageRequest, ImageResult
+from nanobanana_async._waiting import timed_out
+
+__all__ = ["GenerateMany", "Outcome", "Requests"]
+
+Requests: TypeAlias = Iterable[str | ImageRequest] | AsyncIterable[str | ImageRequest]
+
+_ROOM_BESIDE_SLOTS: Final = 100
+_READ_AT_ONCE: Final = 50
+
+_AT_ONCE = (AuthenticationError, ClientClosedError, ClientCrashedError)
+_WHEN_THE_REST_IS_DONE = (InsufficientBalanceError, APIConnectionError)
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What became of one request: a result or an error."""
+
+    index: int
+    """Its place in what was handed in, from 0."""
+    key: str | None
+    """The request's own `key`."""
+    request: ImageRequest
+    result: ImageResult | None = None
+    error: NanoBananaError | None = None
+
+
+class GenerateMany:
+    """Outcomes of many requests, as they complete. ``async for``, and ``async with`` around it.
+
+    The source is read only as there is room: read and not handed out are never more than the
+    client's slots and a hundred. Leaving early, by `break` or otherwise, withdraws what was not
+    sent; what runs stays tracked by the client.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        requests: Requests,
+        prepare: Callable[[ImageRequest], Generation],
+        timeout: float | None,
+    ) -> None:
+        self._run = _Run(engine, prepare, timeout)
+        self._requests: Requests | None = requests
+        self._over = False
+        # A plain `break` drops the last reference to this object. The collector may run in any
+        # thread, and when the loop has gone there is nothing left to withdraw.
+        self._leave = weakref.finalize(self, _leave_from_anywhere, engine.loop, self._run)
+        self._leave.atexit = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome:
+        """Return the next outcome.
+
+        Raises:
+            AuthenticationError, InsufficientBalanceError, APIConnectionError: the run cannot go on.
+            ClientClosedError: the client was closed meanwhile.
+            Exception: whatever the source raised.
+        """
+        if self._over:
+            raise StopAsyncIteration
+        if self._requests is not None:
+            requests, self._requests = self._requests, None
+            await self._run.begin(requests)
+        outcome = await self._run.outcomes.get()
+        if outcome is not None:
+            self._run.room.release()
+            return outcome
+        self._over = True
+        self._run.outcomes.put_nowait(None)  # for whoever else iterates
+        if self._run.error is not None:
+            raise self._run.error
+        raise StopAsyncIteration
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Withdraw what was not sent and stop reading; what runs stays tracked by the client."""
+        self._over = True
+        self._leave.detach()
+        self._run.leave()
+        if self._run.reader is not None:
+            await asyncio.wait([self._run.reader])
+
+
+def _leave_from_anywhere(loop: asyncio.AbstractEventLoop, run: _Run) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(run.leave)
+
+
+@define(eq=False)
+class _Run:
+    """The state behind a `GenerateMany`, which it must not refer to: see `_leave`."""
+
+    engine: Engine
+    prepare: Callable[[ImageRequest], Generation]
+    timeout: float | None
+    outcomes: asyncio.Queue[Outcome | None] = field(factory=asyncio.Queue, init=False)
+    """None marks the end."""
+    room: asyncio.Semaphore = field(init=False)
+    reader: asyncio.Task[None] | None = field(default=None, init=False)
+    error: BaseException | None = field(default=None, init=False)
+    _live: dict[Generation, asyncio.TimerHandle | None] = field(factory=dict, init=False)
+    _reading: bool = field(default=True, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        slots = self.engine.limits.concurrent_tasks
+        self.room = asyncio.Semaphore(slots + _ROOM_BESIDE_SLOTS)
+
+    async def begin(self, requests: Requests) -> None:
+        self.reader = await self.engine.spawn(self._read(requests))
+        # However the reader ends, cancelled before its first step too, the consumer hears of it.
+        self.reader.add_done_callback(lambda _: self._stop_reading())
+
+    def leave(self) -> None:
+        """Nobody takes outcomes any more."""
+        if self.reader is not None:
+            self.reader.cancel()
+        for generation in list(self._live):
+            self.engine.dispatcher.leave(generation)
+            self._forget(generation)
+
+    async def _read(self, requests: Requests) -> None:
+        source, index = _iterate(requests), 0
+        try:
+            while self._reading:
+                await self.room.acquire()
+                request = await anext(source, None)
+                if request is None:
+                    break
+                self._start(index, request)
+                index += 1
+                if index % _READ_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # a long list must not hold up the loop
+        except Exception as error:  # noqa: BLE001 - the source's own, for whoever handed it in
+            self.error = self.error or error
+            self.leave()
+
+    def _start(self, index: int, request: str | ImageRequest) -> None:
+        if not isinstance(request, ImageRequest):
+            request = ImageRequest(request)
+        outcome = partial(Outcome, index=index, key=request.key, request=request)
+        try:
+            generation = self.prepare(request)
+        except NanoBananaError as error:
+            self._hand_out(outcome(error=error))
+            return
+        generation.waiters += 1
+        generation.result.add_done_callback(partial(self._ended, generation, outcome))
+        self._live[generation] = None
+        if self.timeout is not None:
+            time_out = partial(self._time_out, generation, outcome)
+            self._live[generation] = self.engine.loop.call_later(self.timeout, time_out)
+        self.engine.dispatcher.submit(generation)
+
+    def _ended(
+        self,
+        generation: Generation,
+        outcome: Callable[..., Outcome],
+        done: asyncio.Future[ImageResult],
+    ) -> None:
+        if self._forget(generation):
+            error = done.exception()
+            if isinstance(error, NanoBananaError):
+                self._hand_out(outcome(error=error), generation)
+            else:
+                self._hand_out(outcome(result=done.result()))
+
+    def _time_out(self, generation: Generation, outcome: Callable[..., Outcome]) -> None:
+        self._forget(generation)
+        error = timed_out(generation, self.engine.dispatcher, self.timeout)
+        if isinstance(error, TaskTimeoutError):
+            error.task = self.engine.handle_of(generation)
+        self._hand_out(outcome(error=error))
+
+    def _forget(self, generation: Generation) -> bool:
+        """Stop waiting for one; False where that was over before."""
+        if generation not in self._live:
+            return False
+        timer = self._live.pop(generation)
+        if timer is not None:
+            timer.cancel()
+        generation.waiters -= 1
+        return True
+
+    def _hand_out(self, outcome: Outcome, generation: Generation | None = None) -> None:
+        reason = outcome.error
+        if isinstance(reason, NotSubmittedError) and isinstance(reason.__cause__, NanoBananaError):
+            reason = reason.__cause__
+        if isinstance(reason, _AT_ONCE):
+            self._end_at_once(reason, generation)
+            return
+        if isinstance(reason, _WHEN_THE_REST_IS_DONE) and self.error is None:
+            self.error = fresh(reason)
+            self._stop_reading()
+        self.outcomes.put_nowait(outcome)
+        self._end_if_done()
+
+    def _end_at_once(self, reason: NanoBananaError, generation: Generation | None) -> None:
+        """Pictures that wait to be handed out still are; then the error, which names what runs."""
+        if isinstance(self.error, _AT_ONCE):
+            return
+        self.error = fresh(reason)
+        self.error.task_id = None
+        running = [one.task_id for one in (generation, *self._live) if one and one.task_id]
+        if running:
+            self.error.advice += f". Still running at the API: {', '.join(running)}"
+        self._stop_reading()
+        self.leave()
+        self.outcomes.put_nowait(None)
+
+    def _stop_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            if self.reader is not None:
+                self.reader.cancel()
+            self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        if not self._reading and not self._live:
+            self.outcomes.put_nowait(None)
+
+
+async def _iterate(requests: Requests) -> AsyncIterator[str | ImageRequest]:
+    if isinstance(requests, AsyncIterable):
+        async for request in requests:
+            yield request
+    else:
+        for request in requests:
+            yield request

@@ -1,0 +1,183 @@
+"""Submits: who is next, and what the answer to one leads to.
+
+This is where money is spent, so this is where "never paid twice" is decided: a generation goes back
+to the queue only where it was certainly not accepted.
+"""
+
+from __future__ import annotations
+
+import logging
+from math import inf
+from random import Random
+from typing import Final, assert_never
+
+from attrs import define, field
+
+from nanobanana_async._codec import Accepted, Broken, Busy, Limited, Refused, SubmitAnswer
+from nanobanana_async._counters import Counters
+from nanobanana_async._errors import (
+    InsufficientBalanceError,
+    NanoBananaError,
+    NotSubmittedError,
+    QueueTimeoutError,
+    SubmitUnknownError,
+    fresh,
+)
+from nanobanana_async._gate import Gate
+from nanobanana_async._gateway import NotSent
+from nanobanana_async._generation import Generation
+from nanobanana_async._lifecycle import Event, State
+from nanobanana_async._limits import Slots
+from nanobanana_async._queue import TwoClassQueue
+from nanobanana_async._retry import Backoff
+from nanobanana_async._tracker import Tracker
+
+__all__ = ["Submits"]
+
+_logger = logging.getLogger("nanobanana_async")
+
+_BUSY_AGAIN: Final = Backoff(1.0, 30.0, jitter=0.1)
+_AT_ONCE: Final = Backoff(0.0, 0.0)
+
+
+@define
+class Submits:
+    """The queue in front of the slots, and the account's credit."""
+
+    _slots: Slots
+    _tracker: Tracker
+    _counters: Counters
+    _unknown_hold: float
+    _random: Random
+    _queue: TwoClassQueue[Generation] = field(factory=TwoClassQueue, init=False)
+    _credit: Gate = field(init=False)
+    """Closed after a 402: the next submit goes out alone, and its acceptance opens it."""
+
+    def __attrs_post_init__(self) -> None:
+        self._credit = Gate(_AT_ONCE, self._random)
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def join(self, generation: Generation) -> None:
+        """Stand in line."""
+        self._queue.push(generation, bulk=generation.bulk)
+
+    def leave(self, generation: Generation) -> bool:
+        """Its caller stops waiting. True where it was still in line: withdrawn, nothing is paid."""
+        if generation.state is State.QUEUED:
+            generation.apply(Event.WITHDRAWN)
+            self._queue.remove(generation)
+            return True
+        if generation.state is State.SENDING:
+            generation.abandoned = True
+        return False
+
+    def ready_at(self) -> float:
+        """From when one may go out: -inf for now, inf while there is nobody or no slot."""
+        if self._slots.left == 0:
+            return inf
+        return max(self._queue.ready_at(), self._credit.opens_at)
+
+    def begin(self, now: float) -> tuple[Generation, bool]:
+        """Take the next one and a slot for it; True beside it where it probes the credit."""
+        generation = self._queue.pop(now)
+        self._slots.take(generation)
+        generation.apply(Event.SENT)
+        return generation, self._credit.enter()
+
+    def answered(
+        self,
+        generation: Generation,
+        answer: SubmitAnswer | NotSent,
+        *,
+        probes_credit: bool,
+        sent_at: float,
+        now: float,
+    ) -> None:
+        """Do what the answer to a submit asks for, in one step."""
+        match answer:
+            case Accepted(task_id):
+                self._credit.open()
+                self._tracker.accepted(generation, task_id, sent_at, now)
+                return
+            case NotSent() | Limited():
+                self._go_back(generation, now, wait=0.0)
+            case Busy():
+                generation.returns += 1
+                wait = _BUSY_AGAIN.delay(generation.returns, self._random)
+                self._go_back(generation, now, wait)
+            case Refused(error):
+                self._refuse(generation, error, now)
+            case Broken(error):
+                self._lose(generation, error, now)
+            case _:
+                assert_never(answer)
+        if probes_credit and not self._credit.is_open:
+            self._credit.probe_failed(now)
+
+    def out_of_credit(self, error: InsufficientBalanceError, now: float) -> None:
+        """Fail all who wait in line; the next call made later goes out alone as a probe."""
+        self._credit.close(now)
+        self.fail_all(error)
+
+    def fail_all(self, error: NanoBananaError, started_until: float = inf) -> None:
+        """Withdraw those in line whose call began by then; bulk ones get `NotSubmittedError`."""
+        for generation in list(self._queue):
+            if generation.started_at <= started_until:
+                generation.apply(Event.WITHDRAWN)
+                self._queue.remove(generation)
+                generation.fail(_not_submitted(error) if generation.bulk else fresh(error))
+
+    def _go_back(self, generation: Generation, now: float, wait: float) -> None:
+        """It was certainly not accepted: back to the front, unless its caller has gone."""
+        self._slots.release(generation)
+        generation.apply(Event.RETURNED)
+        if generation.abandoned:
+            generation.apply(Event.WITHDRAWN)
+            generation.fail(QueueTimeoutError("Not accepted, and its caller had left"))
+        elif wait:
+            self._queue.delay(generation, now + wait, bulk=generation.bulk)
+        else:
+            self._queue.push_front(generation, bulk=generation.bulk)
+
+    def _refuse(self, generation: Generation, error: NanoBananaError, now: float) -> None:
+        self._slots.release(generation)
+        generation.apply(Event.REFUSED)
+        generation.fail(error)
+        if isinstance(error, InsufficientBalanceError):
+            self.out_of_credit(error, now)
+
+    def _lose(self, generation: Generation, cause: NanoBananaError, now: float) -> None:
+        """The answer is lost. Whatever runs at the API now keeps its slot for a while."""
+        generation.apply(Event.LOST)
+        self._counters.unknown += 1
+        if generation.resubmit_unknown and not generation.abandoned:
+            self._resubmit(generation, now)
+            return
+        self._slots.keep(generation, now + self._unknown_hold)
+        error = SubmitUnknownError(
+            f"The answer to the submit was lost: {cause.args[0]}",
+            status=cause.status,
+            code=cause.code,
+            api_message=cause.api_message,
+        )
+        error.__cause__ = cause
+        if not generation.wanted:
+            _logger.error("A submit nobody awaits any more may have been accepted: %s", error)
+        generation.fail(error)
+
+    def _resubmit(self, generation: Generation, now: float) -> None:
+        """Its caller takes the risk. The lost attempt may run too: it holds a slot of its own."""
+        ghost = object()
+        self._slots.release(generation)
+        self._slots.take(ghost)
+        self._slots.keep(ghost, now + self._unknown_hold)
+        generation.apply(Event.RESUBMITTED)
+        self._queue.push_front(generation, bulk=generation.bulk)
+
+
+def _not_submitted(cause: NanoBananaError) -> NotSubmittedError:
+    error = NotSubmittedError(f"Not submitted, nothing was paid: {cause.args[0]}")
+    error.__cause__ = cause
+    return error

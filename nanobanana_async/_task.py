@@ -1,0 +1,117 @@
+"""The handle of one task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Any, Final
+
+from nanobanana_async._dispatcher import Dispatcher
+from nanobanana_async._errors import TaskTimeoutError
+from nanobanana_async._generation import Generation
+from nanobanana_async._lifecycle import TERMINAL, State
+from nanobanana_async._models import ImageRequest, ImageResult, TaskStatus
+from nanobanana_async._tracker import Tracker
+from nanobanana_async._waiting import wait
+
+__all__ = ["Task"]
+
+_FRESH: Final = 0.5
+
+
+class Task:
+    """One generation at the API. ``await task`` is ``await task.result()``.
+
+    Any number of callers may wait for it; one that is cancelled or times out disturbs no other.
+    """
+
+    def __init__(
+        self,
+        generation: Generation,
+        dispatcher: Dispatcher,
+        tracker: Tracker,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._generation = generation
+        self._dispatcher = dispatcher
+        self._tracker = tracker
+        self._loop = loop
+
+    def __repr__(self) -> str:
+        return f"<Task {self.id or 'without an id yet'} {self._generation.state.value}>"
+
+    @property
+    def id(self) -> str | None:
+        """The API's id; None only while the submit is not answered yet."""
+        return self._generation.task_id
+
+    @property
+    def request(self) -> ImageRequest | None:
+        """The request as it was submitted; None for a task picked up by its id."""
+        return self._generation.request
+
+    def __await__(self) -> Generator[Any, None, ImageResult]:
+        return self.result().__await__()
+
+    async def result(self, timeout: float | None = None) -> ImageResult:  # noqa: ASYNC109
+        """Wait for the end of the task, for `timeout` seconds at most (None: as long as it takes).
+
+        Cancelling this call ends this wait alone; the task is tracked on.
+
+        Raises:
+            TaskTimeoutError: the time is over, the task goes on.
+            TaskFailedError: the API reports that it failed.
+            TaskError: one of the other ends a task can have.
+            ClientClosedError: the client was closed meanwhile.
+        """
+        self._track()
+        generation = self._generation
+        try:
+            return await wait(generation.result, generation, self._dispatcher, timeout)
+        except TaskTimeoutError as error:
+            error.task = self
+            raise
+
+    async def status(self) -> TaskStatus:
+        """Look at the task now; takes a request of the budget.
+
+        Joins a look that is under way, and is answered from one younger than 0.5 s. A finished
+        task answers without a request.
+
+        Raises:
+            TaskNotFoundError: the API does not know the task.
+            RateLimitError: refused for 30 s on end.
+            ServerError: the API has been in trouble for 30 s.
+            APIConnectionError: no connection for `connect_patience`.
+        """
+        self._track()
+        generation = self._generation
+        if generation.task_id is None:
+            await self._accepted()
+        status, seen_at = generation.status, generation.seen_at
+        ended = generation.state in TERMINAL
+        if status and seen_at is not None and (ended or self._loop.time() - seen_at < _FRESH):
+            return status
+        if generation.result.done():
+            await asyncio.shield(generation.result)  # raises what it ended with
+        looker: asyncio.Future[TaskStatus] = self._loop.create_future()
+        generation.lookers.append((self._loop.time(), looker))
+        self._dispatcher.look(generation)
+        return await looker
+
+    async def _accepted(self) -> None:
+        generation = self._generation
+        if generation.accepted is None:
+            generation.accepted = self._loop.create_future()
+        await wait(generation.accepted, generation, self._dispatcher, None)
+
+    def _track(self) -> None:
+        """A task picked up by its id is looked at from the first time that somebody asks."""
+        generation = self._generation
+        if generation.result.done():
+            return  # what it ended with is told by a closed client, too
+        self._dispatcher.check()
+        task_id = generation.task_id
+        if generation.state is State.RUNNING and task_id and task_id not in self._tracker.tasks:
+            self._tracker.adopt(generation, self._loop.time())
+            self._dispatcher.look(generation)

@@ -1,0 +1,244 @@
+"""The table of accepted tasks, and what each look at one leads to.
+
+Everything here concerns tasks that are paid for: nothing in this module ever sends one again or
+forgets one that is not known to be finished.
+"""
+
+from __future__ import annotations
+
+import logging
+from random import Random
+from typing import Final
+
+from attrs import define, field
+
+from nanobanana_async._codec import Broken, Busy, Limited, LookAnswer, Refused, Seen
+from nanobanana_async._counters import Counters
+from nanobanana_async._errors import (
+    NanoBananaError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResultUnreadableError,
+    TaskNotFoundError,
+    TaskStuckError,
+)
+from nanobanana_async._failures import failure
+from nanobanana_async._generation import Generation
+from nanobanana_async._lifecycle import Event, State
+from nanobanana_async._limits import Slots
+from nanobanana_async._models import ImageResult, TaskStatus
+from nanobanana_async._retry import Backoff
+from nanobanana_async._schedule import Schedule
+
+__all__ = ["STATUS_PATIENCE", "Tracker", "refused_for_long"]
+
+_logger = logging.getLogger("nanobanana_async")
+
+_KNOWN_STATES: Final = frozenset({"pending", "processing", "success", "failed"})
+_LOOK_AGAIN: Final = Backoff(1.0, 30.0, jitter=0.1)
+STATUS_PATIENCE: Final = 30.0
+"""Seconds for which `status()` and `balance()` put up with answers that tell nothing."""
+_UNREADABLE_PATIENCE: Final = 60.0
+_MISSING_PATIENCE: Final = {False: 30.0, True: 600.0}  # by whether it was ever seen
+_MISSING_LOOKS: Final = 3
+_STUCK_GAP: Final = 60.0
+
+
+@define
+class Tracker:
+    """Tasks in flight by id."""
+
+    schedule: Schedule[Generation]
+    slots: Slots
+    counters: Counters
+    stuck_after: float
+    random: Random
+    tasks: dict[str, Generation] = field(factory=dict, init=False)
+    _warned_states: set[str] = field(factory=set, init=False)
+
+    def accepted(self, generation: Generation, task_id: str, sent_at: float, now: float) -> None:
+        """A submit was accepted: the task holds its slot and is looked at from now on."""
+        generation.apply(Event.ACCEPTED)
+        generation.task_id = task_id
+        generation.age_from = (sent_at + now) / 2
+        generation.answered_at = now
+        self.counters.accepted += 1
+        self.tasks[task_id] = generation
+        self.schedule.add(generation, now)
+        if generation.accepted is not None and not generation.accepted.done():
+            generation.accepted.set_result(task_id)
+
+    def adopt(self, generation: Generation, now: float) -> None:
+        """Take in a task that was submitted elsewhere; it counts once it is seen unfinished."""
+        generation.age_from = now
+        self.tasks[str(generation.task_id)] = generation
+        self.schedule.add(generation, now)
+
+    def looked(self, generation: Generation, answer: LookAnswer, now: float) -> None:
+        """Apply the answer to a status check."""
+        generation.checks += 1
+        match answer:
+            case Seen(status):
+                self._seen(generation, status, now)
+            case Refused(PermissionDeniedError() as error):
+                error.task_id = generation.task_id
+                self._end(generation, Event.FAILED, now)
+                self._lose(generation, error)
+            case Refused(NotFoundError()):
+                self._missing(generation, now)
+            case Limited():
+                self._trouble(generation, refused_for_long(), now)
+                self.at_once(generation, now)
+            case Refused(error) | Busy(error) | Broken(error):
+                self._trouble(generation, error, now)
+                self._later(generation, now)
+
+    def at_once(self, generation: Generation, now: float) -> None:
+        """The look got no answer of the API: the very next one, as soon as one may go."""
+        self.schedule.again(generation, now, now)
+
+    def _trouble(self, generation: Generation, error: NanoBananaError, now: float) -> None:
+        """A look that told nothing. It never fails the task, in the end it fails `status()`."""
+        if generation.trouble_at is None:
+            generation.trouble_at = now
+        if now - generation.trouble_at >= STATUS_PATIENCE:
+            error.task_id = generation.task_id
+            generation.fail_lookers(error)
+
+    def _seen(self, generation: Generation, status: TaskStatus, now: float) -> None:
+        generation.forget_trouble()
+        generation.status, generation.seen_at = status, now
+        generation.answer_lookers(status)
+        if status.state not in _KNOWN_STATES:
+            self._warn_once(status)
+        if status.state == "failed":
+            self._failed(generation, status, now)
+        elif status.state == "success" and status.urls:
+            self._succeeded(generation, status, now)
+        elif status.state == "success":
+            self._unreadable(generation, status, now)
+        else:
+            self._unfinished(generation, now)
+
+    def _unfinished(self, generation: Generation, now: float) -> None:
+        generation.unreadable_at = None
+        if generation.state is State.RUNNING:
+            if generation.answered_at is None:
+                self.slots.adopt(generation)
+            if now - generation.age_from >= self.stuck_after:
+                self._stuck(generation)
+        gap = _STUCK_GAP if generation.state is State.STUCK else 0.0
+        self.schedule.again(generation, now, now + gap)
+
+    def _stuck(self, generation: Generation) -> None:
+        generation.apply(Event.OVERDUE)
+        self.slots.release(generation)
+        error = TaskStuckError(
+            f"Not finished after {self.stuck_after:,.0f} s",
+            task_id=generation.task_id,
+            advice="It is looked at once a minute; await the task again to wait on",
+        )
+        generation.fail_waiters(error)
+
+    def _succeeded(self, generation: Generation, status: TaskStatus, now: float) -> None:
+        if not self._end(generation, Event.SUCCEEDED, now):
+            return
+        self.counters.succeeded += 1
+        result = ImageResult(
+            task_id=status.task_id,
+            urls=status.urls,
+            created_at=status.created_at,
+            completed_at=status.completed_at,
+            processing_time=status.processing_time,
+            request=generation.request,
+        )
+        if not generation.wanted:
+            _logger.warning(
+                "Task %s finished and nobody awaits it: %s",
+                status.task_id,
+                " ".join(status.urls),
+                extra={"task_id": status.task_id, "urls": status.urls},
+            )
+        generation.succeed(result)
+
+    def _failed(self, generation: Generation, status: TaskStatus, now: float) -> None:
+        if self._end(generation, Event.FAILED, now):
+            self._lose(generation, failure(status))
+
+    def _unreadable(self, generation: Generation, status: TaskStatus, now: float) -> None:
+        if generation.unreadable_at is None:
+            generation.unreadable_at = now
+        if now - generation.unreadable_at < _UNREADABLE_PATIENCE:
+            self._later(generation, now)
+            return
+        self._end(generation, Event.FAILED, now)
+        error = ResultUnreadableError(
+            "The task succeeded, but its answer holds no readable URL",
+            task_id=status.task_id,
+            raw=status.raw,
+        )
+        self._lose(generation, error)
+
+    def _missing(self, generation: Generation, now: float) -> None:
+        generation.missing_looks += 1
+        if generation.missing_at is None:
+            generation.missing_at = now
+        patience = _MISSING_PATIENCE[generation.status is not None]
+        if now - generation.missing_at < patience or generation.missing_looks < _MISSING_LOOKS:
+            self._later(generation, now)
+            return
+        self._end(generation, Event.MISSING, now)
+        error = TaskNotFoundError("The API does not know this task", task_id=generation.task_id)
+        self._lose(generation, error)
+
+    def _later(self, generation: Generation, now: float) -> None:
+        generation.failed_looks += 1
+        wait = _LOOK_AGAIN.delay(generation.failed_looks, self.random)
+        self.schedule.again(generation, now, now + wait)
+
+    def _end(self, generation: Generation, event: Event, now: float) -> bool:
+        """Make an end known to table, schedule and slots; False where it had ended before."""
+        if not generation.apply(event):
+            return False
+        self.schedule.remove(generation)
+        self.slots.release(generation)
+        del self.tasks[str(generation.task_id)]
+        self.counters.finished(now, generation.checks, _lag(generation, now))
+        return True
+
+    def _lose(self, generation: Generation, error: NanoBananaError) -> None:
+        self.counters.failed += 1
+        if not generation.wanted:
+            _logger.warning(
+                "Task %s failed and nobody awaits it: %s",
+                generation.task_id,
+                error,
+                extra={"task_id": generation.task_id},
+            )
+        generation.fail(error)
+
+    def _warn_once(self, status: TaskStatus) -> None:
+        if status.state not in self._warned_states:
+            self._warned_states.add(status.state)
+            _logger.warning(
+                "The API reports a state that is not documented, %r; taken as not finished",
+                status.state,
+                extra={"task_id": status.task_id, "state": status.state},
+            )
+
+
+def refused_for_long() -> RateLimitError:
+    return RateLimitError(f"Refused for {STATUS_PATIENCE:.0f} s", status=429)
+
+
+def _lag(generation: Generation, now: float) -> float | None:
+    """Seconds from a task's end to now; None where it cannot be told.
+
+    A local time is only ever compared with a local time, and a server's time with a server's: the
+    task ended as long after its submit was answered as the server says that it took.
+    """
+    service_time = generation.status.service_time if generation.status else None
+    if generation.answered_at is None or service_time is None:
+        return None
+    return max(now - generation.answered_at - service_time, 0.0)

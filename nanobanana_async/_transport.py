@@ -1,0 +1,148 @@
+"""Requests over HTTP: the one module, with `_download`, that knows aiohttp's client.
+
+An answer is read as bytes and left to the codec. No exception of aiohttp gets out, not even as a
+cause: some of them hold the request's headers, and those hold the key.
+"""
+
+from __future__ import annotations
+
+from ssl import SSLContext
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from aiohttp.typedefs import LooseHeaders
+from attrs import define, field, frozen
+from yarl import URL
+
+from nanobanana_async._wire import Call, NoAnswerError, NotSentError, Reply
+
+__all__ = ["Connections", "HttpTransport", "api_root"]
+
+_DNS_SECONDS = 300
+
+
+def api_root(base_url: str) -> URL:
+    """Return the URL below which the API is; `base_url` with or without ``/api/v1``.
+
+    Raises:
+        ValueError: it is no http(s) URL.
+    """
+    url = URL(base_url.strip().rstrip("/"))
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"base_url must be an http(s):// URL, not {base_url!r}")
+    if url.query_string or url.fragment:
+        raise ValueError(f"base_url must have no query and no fragment: {base_url!r}")
+    return url if url.path.endswith("/api/v1") else url / "api" / "v1"
+
+
+@frozen
+class Connections:
+    """How hosts are reached, as the user said; what is in `given` is used, never changed."""
+
+    given: aiohttp.ClientSession | None = None
+    proxy: str | None = None
+    ssl: SSLContext | bool = True
+
+    def api_session(self) -> aiohttp.ClientSession:
+        """Open the session for the API.
+
+        A session of our own even where one was handed in, since two things that are needed are a
+        session's state: tracing, and not sending a GET again by itself.
+        """
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(_connected)
+        trace.on_connection_reuseconn.append(_connected)
+        headers = None if self.given is None else self.given.headers
+        jar = aiohttp.DummyCookieJar() if self.given is None else self.given.cookie_jar
+        session = self._session(trace_configs=[trace], headers=headers, cookie_jar=jar)
+        # aiohttp sends a GET again by itself on a stale connection: a request without a token.
+        session._retry_connection = False  # noqa: SLF001 - there is no public switch; tested
+        return session
+
+    def download_session(self) -> aiohttp.ClientSession:
+        """Open the session for pictures: no key, no cookie and no header of the user's."""
+        return self._session(cookie_jar=aiohttp.DummyCookieJar())
+
+    def _session(self, **options: Any) -> aiohttp.ClientSession:
+        timeout, given = aiohttp.ClientTimeout(total=None), self.given
+        if given is None:
+            # No limit of the pool: a request that waited there and was never sent would raise the
+            # same TimeoutError as one that was. The dispatcher caps what is under way.
+            pool = aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_SECONDS, ssl=self.ssl)
+            return aiohttp.ClientSession(
+                connector=pool, timeout=timeout, trust_env=True, proxy=self.proxy, **options
+            )
+        return aiohttp.ClientSession(
+            connector=given.connector,
+            connector_owner=False,
+            timeout=timeout,
+            trust_env=given.trust_env,
+            proxy=self.proxy or given._default_proxy,  # noqa: SLF001 - it has no public name
+            proxy_auth=given._default_proxy_auth,  # noqa: SLF001 - likewise
+            **options,
+        )
+
+
+async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+    context.trace_request_ctx.connected = True
+
+
+@define
+class _Trace:
+    connected: bool = False
+
+
+@define
+class HttpTransport:
+    """Sends calls below one URL, with the key in a header of each."""
+
+    _session: aiohttp.ClientSession
+    _root: URL
+    _headers: LooseHeaders = field(repr=False)
+    # Prebuilt: parsing a URL, and building a timeout, cost more than the rest of this module.
+    _urls: dict[str, URL] = field(factory=dict, init=False)
+    _timeouts: dict[float, aiohttp.ClientTimeout] = field(factory=dict, init=False)
+
+    async def send(self, call: Call, timeout: float) -> Reply:  # noqa: ASYNC109 - see `Transport`
+        """Send one request and read its whole answer; see `Transport.send`."""
+        trace = _Trace()
+        try:
+            async with self._session.request(
+                call.method,
+                self._url(call),
+                data=call.body,
+                headers=self._headers,
+                timeout=self._timeout(timeout),
+                allow_redirects=False,
+                trace_request_ctx=trace,
+            ) as response:
+                body = await response.read()
+                return Reply(response.status, response.headers, body)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = _failure(error, timeout, connected=trace.connected)
+        raise failure
+
+    async def aclose(self) -> None:
+        await self._session.close()
+
+    def _url(self, call: Call) -> URL:
+        url = self._urls.get(call.path)
+        if url is None:
+            url = self._urls[call.path] = self._root / call.path
+        return url.with_query(call.query) if call.query else url
+
+    def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
+        timeout = self._timeouts.get(seconds)
+        if timeout is None:
+            timeout = self._timeouts[seconds] = aiohttp.ClientTimeout(total=seconds)
+        return timeout
+
+
+def _failure(
+    error: Exception, timeout: float, *, connected: bool
+) -> NotSentError | NoAnswerError:
+    # The text only: see the top of the module.
+    text = str(error) or f"nothing came for {timeout:g} s"
+    cause = f"{text} ({type(error).__name__})"
+    return NoAnswerError(cause) if connected else NotSentError(cause)

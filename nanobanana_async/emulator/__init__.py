@@ -1,0 +1,44 @@
+"""A local stand-in for the image API: same endpoints, same limits, and faults on demand.
+
+    async with Emulator(speed=10, faults={"submit_lost": 0.01}) as emulator:
+        ...  # requests to emulator.url, with the key sk-emulator
+    emulator.ledger()
+
+`EmulatorCore` is the same server without a socket or a clock. The package shares no code with
+the client, so the two cannot share a mistake.
+"""
+
+from nanobanana_async.emulator._core import EmulatorCore
+from nanobanana_async.emulator._http import Emulator
+from nanobanana_async.emulator._ledger import Ledger
+from nanobanana_async.emulator._service import (
+    ByResolution,
+    FailFast,
+    Failure,
+    LogNormal,
+    Mixture,
+    Service,
+    ServiceModel,
+    Stuck,
+)
+from nanobanana_async.emulator._settings import Settings
+from nanobanana_async.emulator._wire import Answer, Picture, Request, Reset
+
+__all__ = [
+    "Answer",
+    "ByResolution",
+    "Emulator",
+    "EmulatorCore",
+    "FailFast",
+    "Failure",
+    "Ledger",
+    "LogNormal",
+    "Mixture",
+    "Picture",
+    "Request",
+    "Reset",
+    "Service",
+    "ServiceModel",
+    "Settings",
+    "Stuck",
+]

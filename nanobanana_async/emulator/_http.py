@@ -1,0 +1,106 @@
+"""The emulator's HTTP front: the core behind aiohttp.web, on loopback only."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import Final, Self, Unpack
+
+from aiohttp import web
+
+from nanobanana_async.emulator._core import EmulatorCore
+from nanobanana_async.emulator._courier import Courier
+from nanobanana_async.emulator._gallery import render
+from nanobanana_async.emulator._ledger import Ledger
+from nanobanana_async.emulator._settings import Settings, SettingsKeywords
+from nanobanana_async.emulator._wire import Answer, Outcome, Picture, Request, Reset
+
+_FAMILIES: Final[Mapping[str, socket.AddressFamily]] = {
+    "127.0.0.1": socket.AF_INET,
+    "localhost": socket.AF_INET,
+    "::1": socket.AF_INET6,
+}
+_BACKLOG: Final = 4096
+# Seconds that answers under way get when the emulator is left.
+_SHUTDOWN: Final = 1.0
+
+
+class Emulator:
+    """The API on a local port, for as long as `async with` lasts; entered once."""
+
+    def __init__(
+        self, *, host: str = "127.0.0.1", port: int = 0, **settings: Unpack[SettingsKeywords]
+    ) -> None:
+        """Take the fields of `Settings` as keywords; port 0 is any free one.
+
+        Raises ValueError for a setting that cannot be, or a host that is not loopback.
+        """
+        if host not in _FAMILIES:
+            msg = f"the emulator serves loopback only: {', '.join(_FAMILIES)}, not {host!r}"
+            raise ValueError(msg)
+        self._host = host
+        self._port = port
+        self._settings = Settings(**settings)
+        self._exit = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Begin to serve; afterwards `url` is known. Raises OSError where the port is taken."""
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        listener = socket.create_server(
+            (self._host, self._port), family=_FAMILIES[self._host], backlog=_BACKLOG
+        )
+        self._port = listener.getsockname()[1]
+        self._core = EmulatorCore(self._settings, epoch=time.time(), base_url=self.url)
+        self._painter = ThreadPoolExecutor(1, "emulator-painter")
+        self._exit.callback(self._painter.shutdown)
+        self._courier = await self._exit.enter_async_context(Courier(self._core, self._now))
+        server = web.Server(self._serve, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN)
+        self._exit.push_async_callback(runner.cleanup)
+        await runner.setup()
+        await web.SockSite(runner, listener, backlog=_BACKLOG).start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop serving. Connections, deliveries under way and the drawing thread end here."""
+        await self._exit.aclose()
+
+    @property
+    def url(self) -> str:
+        """The base URL, such as `http://127.0.0.1:8787`."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    def ledger(self) -> Ledger:
+        """Take a snapshot of what was seen so far; also after the end."""
+        return self._core.ledger(self._now())
+
+    def _now(self) -> float:
+        return self._loop.time() - self._began
+
+    async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in http.headers.items()}
+        request = Request(http.method, http.path, http.query, headers, await http.read())
+        delay, outcome = self._core.handle(self._now(), request)
+        self._courier.notice()
+        if delay > 0:
+            await asyncio.sleep(delay)
+        answer = await self._answer(outcome)
+        if answer is None:
+            _abort(http)
+            return web.Response()
+        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
+
+    async def _answer(self, outcome: Outcome) -> Answer | None:
+        if isinstance(outcome, Picture):
+            return await self._loop.run_in_executor(self._painter, render, outcome)
+        return None if isinstance(outcome, Reset) else outcome
+
+
+def _abort(http: web.BaseRequest) -> None:
+    # The transport is gone where the client has left before.
+    if http.transport is not None:
+        http.transport.abort()

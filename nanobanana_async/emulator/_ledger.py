@@ -1,0 +1,52 @@
+"""What the server saw, as a snapshot."""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class Ledger:
+    """The emulator's figures at one moment; `attrs.asdict` makes it fit for JSON.
+
+    Times and lags are seconds. Picture downloads are not API requests and count in no window.
+    """
+
+    requests: Mapping[str, int]
+    """Requests that arrived, by kind: submit, check, balance, download."""
+    refused: Mapping[str, int]
+    """Answers 429 by reason: rate, concurrency, fault."""
+    fullest_window: int
+    """Most API requests, refused ones included, in any 60 s."""
+    fullest_fixed_window: int
+    """Most API requests in any 60 s that begin at `window_offset` plus whole minutes."""
+    accepted: int
+    """Tasks accepted."""
+    accepted_at: Sequence[float]
+    """When each of them was, in order."""
+    accepted_by_prompt: Mapping[str, int]
+    """Accepted tasks of each prompt."""
+    accepted_twice: Mapping[str, int]
+    """The same, only prompts that were accepted more than once."""
+    running: int
+    """Tasks that run now."""
+    most_tasks: int
+    """Most tasks that ran at once."""
+    finished_seen: int
+    """Tasks that a status answer has shown finished."""
+    checks_per_task: float
+    """Mean status requests of a task that was seen finished, those after that included."""
+    mean_lag: float
+    """From a task's real end to the first status answer that showed it, mean."""
+    longest_lag: float
+    """The largest of these lags."""
+    downloads: int
+    """Pictures handed out."""
+    keys_leaked: int
+    """Picture requests that carried an Authorization header: each is a client's defect."""
+    faults: Mapping[str, int]
+    """Faults injected, by name."""
+    callbacks_delivered: int
+    """Deliveries that were answered 200 in time."""
+    callbacks_failed: int
+    """Deliveries that were not; a task can have up to four."""

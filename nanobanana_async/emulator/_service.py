@@ -1,0 +1,119 @@
+"""How long a generation takes, and whether it fails: models to draw from.
+
+A model is anything with `draw(rng, resolution)`. It keeps no state, so one model can serve
+many emulators, and the same seed gives the same draws.
+"""
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Final, Protocol
+
+from attrs import field, frozen
+from attrs.validators import and_, deep_iterable, ge, gt, min_len
+
+
+@frozen
+class Failure:
+    """Why a task failed, in the API's words."""
+
+    code: str
+    message: str
+
+
+@frozen
+class Service:
+    """What was drawn for one task."""
+
+    seconds: float
+    """From acceptance to the end of the task, before `speed` divides it."""
+    failure: Failure | None = None
+    """None: the task succeeds."""
+
+
+class ServiceModel(Protocol):
+    """Draws the service of one task."""
+
+    def draw(self, rng: Random, resolution: str) -> Service:
+        """Draw for a task of this resolution (`1K`, `2K` or `4K`)."""
+
+
+@frozen
+class LogNormal:
+    """Success after a lognormal time."""
+
+    median: float = field(validator=gt(0.0))
+    """Seconds; half of the tasks take longer."""
+    sigma: float = field(default=0.5, validator=ge(0.0))
+    """Standard deviation of the time's logarithm; the mean is median * exp(sigma**2 / 2)."""
+
+    def draw(self, rng: Random, resolution: str) -> Service:  # noqa: ARG002 - the protocol
+        """Draw for a task of any resolution."""
+        return Service(self.median * rng.lognormvariate(0.0, self.sigma))
+
+
+@frozen
+class ByResolution:
+    """Another model for each resolution."""
+
+    models: Mapping[str, ServiceModel]
+    """From `1K`, `2K` and `4K`, all three."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a missing resolution at once, not at the first task that has it."""
+        if set(self.models) != {"1K", "2K", "4K"}:
+            msg = f"ByResolution needs models for 1K, 2K and 4K, got {sorted(self.models)}"
+            raise ValueError(msg)
+
+    def draw(self, rng: Random, resolution: str) -> Service:
+        """Draw from the resolution's model."""
+        return self.models[resolution].draw(rng, resolution)
+
+
+@frozen
+class Mixture:
+    """One of several models for each task, by weight: `Mixture([.9, .1], [fast, slow])`."""
+
+    weights: Sequence[float] = field(validator=and_(min_len(1), deep_iterable(ge(0.0))))
+    """They need not add up to 1."""
+    models: Sequence[ServiceModel]
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse weights that name no model, or none with a chance."""
+        if len(self.weights) != len(self.models) or sum(self.weights) <= 0:
+            msg = "Mixture needs one weight for each model, and one of them above 0"
+            raise ValueError(msg)
+
+    def draw(self, rng: Random, resolution: str) -> Service:
+        """Choose a model, then draw from it."""
+        (model,) = rng.choices(self.models, self.weights)
+        return model.draw(rng, resolution)
+
+
+@frozen
+class Stuck:
+    """Success after a fixed time that is far too long."""
+
+    seconds: float = field(default=600.0, validator=gt(0.0))
+
+    def draw(self, rng: Random, resolution: str) -> Service:  # noqa: ARG002 - the protocol
+        """Draw for a task of any resolution."""
+        return Service(self.seconds)
+
+
+@frozen
+class FailFast:
+    """Failure after a fixed short time."""
+
+    seconds: float = field(default=1.0, validator=gt(0.0))
+    code: str = "GENERATION_FAILED"
+    message: str = "The generation failed"
+
+    def draw(self, rng: Random, resolution: str) -> Service:  # noqa: ARG002 - the protocol
+        """Draw for a task of any resolution."""
+        return Service(self.seconds, Failure(self.code, self.message))
+
+
+# The middle of the published measurements of Nano Banana 2. nano-banana counts as 1K.
+TYPICAL: Final = ByResolution(
+    {"1K": LogNormal(15.0, 0.5), "2K": LogNormal(24.0, 0.5), "4K": LogNormal(40.0, 0.5)}
+)
