@@ -176,7 +176,7 @@ class NanoBananaClient:
         self,
         prompt: str | ImageRequest,
         *,
-        timeout: float | None | _Unset = _UNSET,  # noqa: ASYNC109 - has errors of its own
+        timeout: float | _Unset | None = _UNSET,  # noqa: ASYNC109 - has errors of its own
         resubmit_unknown: bool | None = None,
         **fields: Unpack[RequestFields],
     ) -> ImageResult:
@@ -208,7 +208,7 @@ class NanoBananaClient:
         self,
         prompt: str | ImageRequest,
         *,
-        timeout: float | None | _Unset = _UNSET,  # noqa: ASYNC109 - has errors of its own
+        timeout: float | _Unset | None = _UNSET,  # noqa: ASYNC109 - has errors of its own
         resubmit_unknown: bool | None = None,
         **fields: Unpack[RequestFields],
     ) -> Task:
@@ -227,7 +227,7 @@ class NanoBananaClient:
         self,
         requests: Requests,
         *,
-        timeout: float | None | _Unset = _UNSET,
+        timeout: float | _Unset | None = _UNSET,
         resubmit_unknown: bool | None = None,
     ) -> GenerateMany:
         """Generate all of `requests`, behind interactive calls; outcomes come as they complete.
@@ -301,7 +301,9 @@ class NanoBananaClient:
             try:
                 asyncio.get_running_loop()
             except RuntimeError:
-                raise WrongLoopError("The client must be used inside a running event loop") from None
+                raise WrongLoopError(
+                    "The client must be used inside a running event loop"
+                ) from None
             self._engine = Engine(self._transport or self._http(), self._settings)
         self._engine.dispatcher.check()
         return self._engine
@@ -312,7 +314,7 @@ class NanoBananaClient:
             "Content-Type": "application/json",
             "User-Agent": f"nanobanana-async/{_VERSION}",
         }
-        return HttpTransport(self._connections.api_session(), self._root, headers)
+        return HttpTransport(self._connections.api_session(self._root), self._root, headers)
 
     def _downloader(self) -> Downloader:
         self._live()
@@ -332,11 +334,16 @@ class NanoBananaClient:
             asyncio.get_running_loop().time(),
             body=submit_body(request, spec),
             bulk=bulk,
-            resubmit_unknown=self._resubmit_unknown if resubmit_unknown is None else resubmit_unknown,
+            resubmit_unknown=self._resubmit_unknown
+            if resubmit_unknown is None
+            else resubmit_unknown,
         )
 
     async def _wait(
-        self, future: asyncio.Future[T], generation: Generation, timeout: float | None | _Unset
+        self,
+        future: asyncio.Future[T],
+        generation: Generation,
+        timeout: float | _Unset | None,  # noqa: ASYNC109 - see `wait`
     ) -> T:
         engine = self._live()
         try:
@@ -345,7 +352,7 @@ class NanoBananaClient:
             error.task = engine.handle_of(generation)
             raise
 
-    def _seconds(self, timeout: float | None | _Unset) -> float | None:
+    def _seconds(self, timeout: float | _Unset | None) -> float | None:
         if isinstance(timeout, _Unset):
             return self._timeout
         _check_seconds(timeout=timeout)

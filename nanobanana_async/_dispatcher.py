@@ -139,11 +139,12 @@ class Dispatcher:
                 expiry = self._tracker.slots.next_expiry()
                 await self._alarm.sleep(min(ready_at, expiry, self._give_up_at))
                 continue
-            await self._gateway.token()
+            tokens = await self._gateway.tokens()
             now = self._loop.time()
-            # The wait for the token was long enough for anything to change.
-            if self._ready_at(now) <= now:
+            # The wait was long enough for anything to change, and each decision changes something.
+            while tokens > 0 and self._ready_at(now) <= now:
                 self._decide(now, group)
+                tokens -= 1
 
     async def posts_answered(self, within: float) -> None:
         """Wait for the submits under way, `within` seconds at most."""
@@ -211,9 +212,7 @@ class Dispatcher:
         self._posts.add(post)
         post.add_done_callback(self._posts.discard)
 
-    async def _submit(
-        self, generation: Generation, attempt: Attempt, probes_credit: bool
-    ) -> None:
+    async def _submit(self, generation: Generation, attempt: Attempt, probes_credit: bool) -> None:
         call = submit_call(generation.model, generation.body)
         read = partial(read_submit, base_url=self._base_url)
         answer = await self._gateway.exchange(attempt, call, read)

@@ -151,7 +151,7 @@ class Engine:
                 await self._closing.wait()
                 self.dispatcher.stop(error)
                 await self.dispatcher.posts_answered(within=self._settings.request_timeout)
-                raise _Finished
+                raise _Finished  # noqa: TRY301 - the only way to end a task group from inside
         except* _Finished:
             pass
         except* Exception as crash:

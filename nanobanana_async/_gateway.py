@@ -115,9 +115,9 @@ class Gateway:
             return inf
         return max(self.network.opens_at, self.rate.opens_at, self._ledger.free_at(now))
 
-    async def token(self) -> None:
-        """Wait for a token of the bucket and take it."""
-        await self._pacer.token()
+    async def tokens(self) -> int:
+        """Wait for tokens of the bucket and take them; each is used at once or lost."""
+        return await self._pacer.tokens()
 
     def begin(self, kind: Kind, now: float) -> Attempt:
         """Book a request in the same step in which it was decided on."""

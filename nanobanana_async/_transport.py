@@ -9,9 +9,10 @@ from __future__ import annotations
 from ssl import SSLContext
 from types import SimpleNamespace
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from aiohttp.typedefs import LooseHeaders
+from aiohttp.typedefs import LooseHeaders, StrOrURL
 from attrs import define, field, frozen
 from yarl import URL
 
@@ -44,8 +45,8 @@ class Connections:
     proxy: str | None = None
     ssl: SSLContext | bool = True
 
-    def api_session(self) -> aiohttp.ClientSession:
-        """Open the session for the API.
+    def api_session(self, root: URL) -> aiohttp.ClientSession:
+        """Open the session for the API, which is below `root`.
 
         A session of our own even where one was handed in, since two things that are needed are a
         session's state: tracing, and not sending a GET again by itself.
@@ -53,16 +54,27 @@ class Connections:
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_end.append(_connected)
         trace.on_connection_reuseconn.append(_connected)
-        headers = None if self.given is None else self.given.headers
-        jar = aiohttp.DummyCookieJar() if self.given is None else self.given.cookie_jar
-        session = self._session(trace_configs=[trace], headers=headers, cookie_jar=jar)
+        given = self.given
+        session = self._session(
+            trace_configs=[trace],
+            headers=None if given is None else given.headers,
+            cookie_jar=aiohttp.DummyCookieJar() if given is None else given.cookie_jar,
+            # With trust_env, aiohttp reads the environment in a thread at every request, which
+            # costs as much CPU as the request itself. There is one host: once is enough.
+            trust_env=False,
+            proxy=self.proxy or _proxy_of(given) or _environment_proxy(root, given),
+        )
         # aiohttp sends a GET again by itself on a stale connection: a request without a token.
         session._retry_connection = False  # noqa: SLF001 - there is no public switch; tested
         return session
 
     def download_session(self) -> aiohttp.ClientSession:
         """Open the session for pictures: no key, no cookie and no header of the user's."""
-        return self._session(cookie_jar=aiohttp.DummyCookieJar())
+        return self._session(
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=self.given is None or self.given.trust_env,
+            proxy=self.proxy or _proxy_of(self.given),
+        )
 
     def _session(self, **options: Any) -> aiohttp.ClientSession:
         timeout, given = aiohttp.ClientTimeout(total=None), self.given
@@ -70,18 +82,26 @@ class Connections:
             # No limit of the pool: a request that waited there and was never sent would raise the
             # same TimeoutError as one that was. The dispatcher caps what is under way.
             pool = aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_SECONDS, ssl=self.ssl)
-            return aiohttp.ClientSession(
-                connector=pool, timeout=timeout, trust_env=True, proxy=self.proxy, **options
-            )
+            return aiohttp.ClientSession(connector=pool, timeout=timeout, **options)
         return aiohttp.ClientSession(
             connector=given.connector,
             connector_owner=False,
             timeout=timeout,
-            trust_env=given.trust_env,
-            proxy=self.proxy or given._default_proxy,  # noqa: SLF001 - it has no public name
-            proxy_auth=given._default_proxy_auth,  # noqa: SLF001 - likewise
+            proxy_auth=given._default_proxy_auth,  # noqa: SLF001 - it has no public name
             **options,
         )
+
+
+def _proxy_of(session: aiohttp.ClientSession | None) -> StrOrURL | None:
+    return session._default_proxy if session else None  # noqa: SLF001 - it has no public name
+
+
+def _environment_proxy(root: URL, session: aiohttp.ClientSession | None) -> str | None:
+    """Return the proxy that the environment names for the API's host."""
+    trusted = session is None or session.trust_env
+    if not trusted or proxy_bypass(str(root.host)):
+        return None
+    return getproxies().get(root.scheme)
 
 
 async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
@@ -139,9 +159,7 @@ class HttpTransport:
         return timeout
 
 
-def _failure(
-    error: Exception, timeout: float, *, connected: bool
-) -> NotSentError | NoAnswerError:
+def _failure(error: Exception, timeout: float, *, connected: bool) -> NotSentError | NoAnswerError:
     # The text only: see the top of the module.
     text = str(error) or f"nothing came for {timeout:g} s"
     cause = f"{text} ({type(error).__name__})"

@@ -11,6 +11,7 @@ the client, so the two cannot share a mistake.
 from nanobanana_async.emulator._core import EmulatorCore
 from nanobanana_async.emulator._http import Emulator
 from nanobanana_async.emulator._ledger import Ledger
+from nanobanana_async.emulator._memory import MemoryTransport, Stalls
 from nanobanana_async.emulator._service import (
     ByResolution,
     FailFast,
@@ -22,6 +23,7 @@ from nanobanana_async.emulator._service import (
     Stuck,
 )
 from nanobanana_async.emulator._settings import Settings
+from nanobanana_async.emulator._virtual_loop import StalledError, VirtualTimeLoop, run_virtual
 from nanobanana_async.emulator._wire import Answer, Picture, Request, Reset
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Failure",
     "Ledger",
     "LogNormal",
+    "MemoryTransport",
     "Mixture",
     "Picture",
     "Request",
@@ -40,5 +43,9 @@ __all__ = [
     "Service",
     "ServiceModel",
     "Settings",
+    "StalledError",
+    "Stalls",
     "Stuck",
+    "VirtualTimeLoop",
+    "run_virtual",
 ]

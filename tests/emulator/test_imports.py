@@ -11,6 +11,10 @@ from nanobanana_async import emulator
 FOLDER = Path(emulator.__file__).parent
 FILES = sorted(FOLDER.glob("*.py"))
 
+# The in-memory front is the plug between the two: it fits the client's socket, the four plain
+# values of one HTTP exchange. It sees no codec and no model of the client either.
+PLUG = {("_memory", "nanobanana_async._wire")}
+
 
 def imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
@@ -22,7 +26,10 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_it_imports_nothing_of_the_client(file: Path) -> None:
-    for name in imported(ast.parse(file.read_text())):
+    names = {
+        name for name in imported(ast.parse(file.read_text())) if (file.stem, name) not in PLUG
+    }
+    for name in names:
         assert not name.startswith("..")
         assert name.partition(".")[0] != "nanobanana_async" or name.startswith(
             "nanobanana_async.emulator"
