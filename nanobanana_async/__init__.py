@@ -83,3 +83,9 @@ __all__ = [
     "TaskTimeoutError",
     "WrongLoopError",
 ]
+
+# A traceback names what a user can import: nanobanana_async.TaskFailedError.
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__
+del _name

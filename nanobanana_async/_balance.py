@@ -9,7 +9,6 @@ from typing import Any, Final
 from nanobanana_async._codec import Answer, Limited, Refused
 from nanobanana_async._dispatcher import Dispatcher
 from nanobanana_async._errors import NanoBananaError
-from nanobanana_async._gateway import NotSent
 from nanobanana_async._retry import Backoff
 from nanobanana_async._tracker import STATUS_PATIENCE, refused_for_long
 
@@ -29,8 +28,6 @@ async def balance(dispatcher: Dispatcher) -> Any:
                 return data
             case Refused(error):
                 raise error
-            case NotSent():  # the dispatcher waits for a connection, and gives up in time
-                continue
             case Limited():
                 trouble: NanoBananaError = refused_for_long()
             case _:

@@ -57,7 +57,7 @@ LOOK_SHARE: Final = 8
 class BalanceQuery:
     """Somebody wants to know the balance, or whether the API answers at all."""
 
-    answer: asyncio.Future[BalanceAnswer | NotSent]
+    answer: asyncio.Future[BalanceAnswer]
     started_at: float
     """The loop's time from which its patience counts; inf for the dispatcher's own."""
 
@@ -83,7 +83,8 @@ class Dispatcher:
     _key_check: BalanceQuery | None = field(default=None, init=False)
     _network_cause: str = field(default="", init=False)
     _give_up_at: float = field(default=inf, init=False)
-    _posts: set[asyncio.Task[None]] = field(factory=set, init=False)
+    # Submits under way, with the tasks that they run in.
+    _posts: dict[Generation, asyncio.Task[None]] = field(factory=dict, init=False)
     stopped_by: NanoBananaError | None = field(default=None, init=False)
     """Why nothing more can be sent with this client; None while it can."""
 
@@ -120,7 +121,7 @@ class Dispatcher:
             self._asked.append(generation)
             self._alarm.ring()
 
-    def ask_balance(self) -> asyncio.Future[BalanceAnswer | NotSent]:
+    def ask_balance(self) -> asyncio.Future[BalanceAnswer]:
         """Queue a balance query; the future holds what its answer means."""
         query = BalanceQuery(self._loop.create_future(), self._loop.time())
         self._asked.append(query)
@@ -149,7 +150,7 @@ class Dispatcher:
     async def posts_answered(self, within: float) -> None:
         """Wait for the submits under way, `within` seconds at most."""
         if self._posts:
-            await asyncio.wait(self._posts, timeout=within)
+            await asyncio.wait(self._posts.values(), timeout=within)
 
     def _keep_time(self, now: float) -> None:
         self._tracker.slots.expire(now)
@@ -208,15 +209,15 @@ class Dispatcher:
         self._without_look += 1
         generation, probes_credit = self._submits.begin(now)
         attempt = self._gateway.begin("submit", now)
-        post = group.create_task(self._submit(generation, attempt, probes_credit))
-        self._posts.add(post)
-        post.add_done_callback(self._posts.discard)
+        post = self._submit(generation, attempt, probes_credit)
+        self._posts[generation] = group.create_task(post)
 
     async def _submit(self, generation: Generation, attempt: Attempt, probes_credit: bool) -> None:
         call = submit_call(generation.model, generation.body)
         read = partial(read_submit, base_url=self._base_url)
         answer = await self._gateway.exchange(attempt, call, read)
         now = self._loop.time()
+        del self._posts[generation]
         self._submits.answered(
             generation, answer, probes_credit=probes_credit, sent_at=attempt.sent_at, now=now
         )
@@ -252,7 +253,9 @@ class Dispatcher:
     async def _balance(self, query: BalanceQuery, attempt: Attempt) -> None:
         read = partial(read_balance, base_url=self._base_url)
         answer = await self._gateway.exchange(attempt, balance_call(), read)
-        if not query.answer.done():
+        if isinstance(answer, NotSent):
+            self._asked.appendleft(query)
+        elif not query.answer.done():
             query.answer.set_result(answer)
         self._learn(answer, self._loop.time())
 
@@ -277,13 +280,13 @@ class Dispatcher:
             self._asked.appendleft(self._key_check)
 
     def _key_checked(
-        self, error: AuthenticationError, answer: asyncio.Future[BalanceAnswer | NotSent]
+        self, error: AuthenticationError, answer: asyncio.Future[BalanceAnswer]
     ) -> None:
         self._key_check = None
         match answer.result():
             case Refused(AuthenticationError()):
                 self.stop(error)
-            case NotSent() | Limited() | Busy():
+            case Limited() | Busy():
                 self._check_key(error)
         self._alarm.ring()
 
@@ -294,6 +297,13 @@ class Dispatcher:
         self._fail_asked(error, started_until=inf)
         for generation in self._tracker.tasks.values():
             generation.fail_waiters(fresh(error, generation.task_id))
+
+    def cut_off(self, error: NanoBananaError) -> None:
+        """The loop has ended. Submits still under way were cut off: nobody knows about them."""
+        self.stop(error)
+        for generation in self._posts:
+            self._submits.lost(generation, error)
+        self._posts.clear()
 
     # No connection
 

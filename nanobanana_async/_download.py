@@ -7,7 +7,7 @@ a file under its own name is always a whole picture.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -81,12 +81,12 @@ class Downloader:
             async for chunk in response.content.iter_chunked(_CHUNK):
                 head = (head + chunk)[:_LONGEST_MAGIC] if len(head) < _LONGEST_MAGIC else head
                 size += len(chunk)
-                await to_thread.run_sync(file.write, chunk)
+                await _in_thread(file.write, chunk)
             if response.content_length not in (None, size):
                 raise _Again(f"{size} bytes came instead of {response.content_length}")
             if not any(map(head.startswith, _MAGIC)):
                 raise DownloadError(f"What {url} holds is neither a PNG nor a JPEG")
-            await to_thread.run_sync(_put_in_place, file, path)
+            await _in_thread(_put_in_place, file, path)
 
     @asynccontextmanager
     async def _answer(self, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -104,18 +104,31 @@ class Downloader:
 
 @asynccontextmanager
 async def _part_of(path: Path) -> AsyncIterator[BinaryIO]:
-    file = await to_thread.run_sync(_open_part, path)
+    part = path.with_name(f"{path.name}.part")
+    opened: list[BinaryIO] = []
+
+    def begin() -> None:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        opened.append(part.open("wb"))
+
     try:
-        yield file
+        await _in_thread(begin)
+        yield opened[0]
     finally:
         # Not in a thread: it must also happen where this task is being cancelled.
-        file.close()
-        Path(file.name).unlink(missing_ok=True)  # noqa: ASYNC240
+        for file in opened:
+            file.close()
+        part.unlink(missing_ok=True)
 
 
-def _open_part(path: Path) -> BinaryIO:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f"{path.name}.part").open("wb")
+async def _in_thread(work: Callable[..., object], *args: object) -> None:
+    """Run blocking `work` in a thread. A cancellation waits for it: it must not go on alone."""
+    running = asyncio.ensure_future(to_thread.run_sync(work, *args))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 def _put_in_place(file: BinaryIO, path: Path) -> None:

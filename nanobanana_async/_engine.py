@@ -159,7 +159,7 @@ class Engine:
             error.__cause__ = crash
             _logger.critical("The client crashed", exc_info=crash)
         finally:
-            self.dispatcher.stop(error)
+            self.dispatcher.cut_off(error)
             self._name_unfinished()
             await self._transport.aclose()
 

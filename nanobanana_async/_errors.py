@@ -1,35 +1,36 @@
 """Everything that can go wrong, split by what the caller can do about it.
 
 ::
-NanoBananaError
-├── InvalidRequestError         mend the request; nothing was paid
-├── MissingKeyError             give an API key
-├── WrongLoopError              use the client in the event loop it was opened in
-├── ClientClosedError           the client was closed while this was going on
-├── ClientCrashedError          a defect of this library; the cause is chained
-├── APIConnectionError          the API cannot be reached
-├── APIStatusError              the API answered with an error
-│   ├── AuthenticationError     the key is wrong
-│   ├── PermissionDeniedError   content refused, or the key may not do this
-│   ├── InsufficientBalanceError  top up the account
-│   ├── NotFoundError           no such model or endpoint
-│   ├── RateLimitError          refused for 30 s on end
-│   └── ServerError             the API is in trouble
-├── NotSubmittedError           never sent, nothing paid: the run was stopped
-├── QueueTimeoutError           never sent, nothing paid: the time was over (a TimeoutError)
-├── SubmitUnknownError          sent, answer lost: it MAY have been paid for
-├── TaskError                   about one accepted task
-│   ├── TaskFailedError         the API says it failed
-│   ├── TaskTimeoutError        the wait is over, the task is not (a TimeoutError)
-│   ├── TaskStuckError          far older than any task should be
-│   ├── TaskNotFoundError       the API does not know it (any more)
-│   └── ResultUnreadableError   finished, but the answer names no picture
-├── DownloadError               a picture could not be fetched whole
-├── JournalError                the durable record of submits
-│   ├── JournalInUseError
-│   ├── JournalVersionError
-│   └── JournalDamagedError
-└── ServiceTimesError           a table of service times that does not fit this version
+
+  NanoBananaError
+  ├── InvalidRequestError         mend the request; nothing was paid
+  ├── MissingKeyError             give an API key
+  ├── WrongLoopError              use the client in the event loop it was opened in
+  ├── ClientClosedError           the client was closed while this was going on
+  ├── ClientCrashedError          a defect of this library; the cause is chained
+  ├── APIConnectionError          the API cannot be reached
+  ├── APIStatusError              the API answered with an error
+  │   ├── AuthenticationError     the key is wrong
+  │   ├── PermissionDeniedError   content refused, or the key may not do this
+  │   ├── InsufficientBalanceError  top up the account
+  │   ├── NotFoundError           no such model or endpoint
+  │   ├── RateLimitError          refused for 30 s on end
+  │   └── ServerError             the API is in trouble
+  ├── NotSubmittedError           never sent, nothing paid: the run was stopped
+  ├── QueueTimeoutError           never sent, nothing paid: the time was over (a TimeoutError)
+  ├── SubmitUnknownError          sent, answer lost: it MAY have been paid for
+  ├── TaskError                   about one accepted task
+  │   ├── TaskFailedError         the API says it failed
+  │   ├── TaskTimeoutError        the wait is over, the task is not (a TimeoutError)
+  │   ├── TaskStuckError          far older than any task should be
+  │   ├── TaskNotFoundError       the API does not know it (any more)
+  │   └── ResultUnreadableError   finished, but the answer names no picture
+  ├── DownloadError               a picture could not be fetched whole
+  ├── JournalError                the durable record of submits
+  │   ├── JournalInUseError
+  │   ├── JournalVersionError
+  │   └── JournalDamagedError
+  └── ServiceTimesError           a table of service times that does not fit this version
 """
 
 from __future__ import annotations

@@ -150,12 +150,18 @@ class Submits:
 
     def _lose(self, generation: Generation, cause: NanoBananaError, now: float) -> None:
         """The answer is lost. Whatever runs at the API now keeps its slot for a while."""
-        generation.apply(Event.LOST)
-        self._counters.unknown += 1
         if generation.resubmit_unknown and not generation.abandoned:
+            self._counters.unknown += 1
+            generation.apply(Event.LOST)
             self._resubmit(generation, now)
-            return
-        self._slots.keep(generation, now + self._unknown_hold)
+        else:
+            self._slots.keep(generation, now + self._unknown_hold)
+            self.lost(generation, cause)
+
+    def lost(self, generation: Generation, cause: NanoBananaError) -> None:
+        """It may have been accepted: said loudly, and never sent again."""
+        self._counters.unknown += 1
+        generation.apply(Event.LOST)
         error = SubmitUnknownError(
             f"The answer to the submit was lost: {cause.args[0]}",
             status=cause.status,

@@ -72,7 +72,7 @@ def _references(request: ImageRequest, spec: ModelSpec) -> Iterator[FieldFault]:
     if len(urls) > limit:
         yield _fault("image_urls", list(urls), f"at most {limit} URLs (there are {len(urls)})")
     for number, url in enumerate(urls):
-        if not _is_url(url, ("http", "https", "data")):
+        if not _is_url(url, ("http", "https")):
             yield _fault(f"image_urls[{number}]", url, "an http(s):// URL")
 
 
@@ -89,7 +89,7 @@ def _is_url(value: Any, schemes: tuple[str, ...]) -> bool:
         parts = urlsplit(value)
     except ValueError:
         return False
-    return parts.scheme in schemes and bool(parts.hostname or parts.scheme == "data")
+    return parts.scheme in schemes and bool(parts.hostname)
 
 
 def _encodes(text: str) -> bool:

@@ -1,0 +1,58 @@
+"""`nanobanana demo`: options only; the run is in `_demo_run`."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import click
+
+from nanobanana_async.cli._extras import require
+
+_EXAMPLES: Final = """\b
+Example:
+  nanobanana demo --n 200 --out pictures
+"""
+
+
+@click.command(short_help="Make a thousand pictures at once.", epilog=_EXAMPLES)
+@click.option(
+    "--n",
+    "number",
+    type=click.IntRange(1),
+    default=1_000,
+    show_default=True,
+    help="How many pictures.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 10_000, min_open=True),
+    default=8.0,
+    show_default=True,
+    help="How many times faster than the real API a picture is ready.",
+)
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("demo-pictures"),
+    show_default=True,
+    help="Folder for the pictures.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Same seed, same prompts and times."
+)
+def demo(number: int, speed: float, folder: Path, seed: int) -> int:
+    """Generate a thousand pictures at once, from an emulator that is started for it.
+
+    Costs nothing and needs no account. The exit code is 1 where a request was refused, a prompt
+    was submitted twice, or a picture is missing.
+    """
+    require("rich", "PIL")
+    # Late, since --help needs none of it.
+    from nanobanana_async.cli import _demo_run  # noqa: PLC0415
+    from nanobanana_async.cli._display import fitting_display  # noqa: PLC0415
+
+    plan = _demo_run.Plan(number, folder, seed)
+    _demo_run.make_folder(folder)
+    emulator = _demo_run.build_emulator(speed, seed)
+    return asyncio.run(_demo_run.run(plan, emulator, fitting_display()))

@@ -1,0 +1,132 @@
+"""What every command shares: help, version, errors of one line, extras that are missing."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from nanobanana_async.cli import _group
+from nanobanana_async.cli._extras import missing_extra
+from nanobanana_async.cli._group import nanobanana
+
+from .command import run, run_code
+
+WITHOUT = """
+import sys
+sys.modules[sys.argv.pop(1)] = None
+from nanobanana_async.cli import main
+main()
+"""
+INSTALL = "pip install 'nanobanana-async[cli,emulator]'"
+
+
+def test_without_a_command_it_shows_its_help() -> None:
+    result = CliRunner().invoke(nanobanana, [])
+    assert result.exit_code == 0
+    assert result.stdout == CliRunner().invoke(nanobanana, ["--help"]).stdout
+    assert "nanobanana demo --n 50" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["demo", "emulator"])
+def test_each_help_has_an_example(command: str) -> None:
+    result = CliRunner().invoke(nanobanana, [command, "-h"])
+    assert result.exit_code == 0
+    assert f"Example:\n    nanobanana {command} --" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_group, "version", {"nanobanana-async": "1.2.3"}.__getitem__)
+    assert CliRunner().invoke(nanobanana, ["--version"]).stdout == "nanobanana 1.2.3\n"
+
+
+def test_the_version_of_a_plain_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_installed(_: str) -> str:
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(_group, "version", not_installed)
+    result = CliRunner().invoke(nanobanana, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, "nanobanana (not installed)\n")
+
+
+def test_it_can_be_run_as_a_module() -> None:
+    try:
+        expected = version("nanobanana-async")
+    except PackageNotFoundError:
+        expected = "(not installed)"
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"nanobanana {expected}\n", "")
+
+
+def test_help_needs_neither_rich_nor_pillow() -> None:
+    code = "import sys, nanobanana_async.cli._group; print({'rich', 'PIL'} & set(sys.modules))"
+    assert run_code(code).stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["demo", "--n", "0"],
+        ["demo", "--n", "-3"],
+        ["demo", "--n", "many"],
+        ["demo", "--speed", "0"],
+        ["demo", "--speed", "nan"],
+        ["demo", "--out", "/dev/null/pictures"],
+        ["demo", "surplus"],
+        ["emulator", "--port", "65536"],
+        ["emulator", "--speed", "nan"],
+        ["emulator", "--window", "round"],
+        ["emulator", "--balance", "-1"],
+        ["emulator", "--api-key", "two words"],
+        ["emulator", "--api-key", ""],
+        ["emulator", "--fault", "submit_lost"],
+        ["emulator", "--fault", "submit_lost=often"],
+        ["emulator", "--fault", "nonsense=0.1"],
+        ["emulator", "--fault", "submit_lost=1.5"],
+        ["emulator", "--fault", "submit_lost=0.7", "--fault", "submit_500=0.7"],
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_one_line(arguments: list[str]) -> None:
+    result = CliRunner().invoke(nanobanana, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+
+
+def test_an_interrupt_before_the_work_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: click.Context) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nanobanana, "invoke", interrupted)
+    result = CliRunner().invoke(nanobanana, [])
+    assert (result.exit_code, result.output.strip()) == (130, "")
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "command"),
+    [
+        ("click", "click", "demo"),
+        ("rich", "rich", "demo"),
+        ("PIL", "Pillow", "demo"),
+        ("PIL", "Pillow", "emulator"),
+    ],
+)
+def test_a_missing_extra_is_one_line(module: str, package: str, command: str) -> None:
+    done = run_code(WITHOUT, module, command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"nanobanana needs {package}. Install it with: {INSTALL}\n"
+
+
+def test_another_missing_module_is_no_extra() -> None:
+    assert missing_extra(ModuleNotFoundError(name="aiohttp")) is None
+    assert missing_extra(ModuleNotFoundError()) is None
+    assert missing_extra(ModuleNotFoundError(name="rich.live")) is not None
+
+
+def test_another_missing_module_is_not_hidden() -> None:
+    done = run_code(WITHOUT, "importlib.metadata", "--version")
+    assert "importlib.metadata" in done.stderr.splitlines()[-1]
+    assert INSTALL not in done.stderr

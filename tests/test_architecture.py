@@ -1,0 +1,115 @@
+"""The directions of imports, and what the package shows of itself."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nanobanana_async
+
+ROOT = Path(nanobanana_async.__file__).parent
+
+# Lowest first. A module imports modules of lower ranks only; what stands in one row may import
+# nothing of that row.
+RANKS = [
+    {"_errors", "_specs", "_wire", "_alarm", "_ledger", "_queue", "_schedule", "_retry"},
+    {"_models", "_lifecycle", "_counters", "_limits", "_gate"},
+    {"_validation", "_codec", "_failures", "_generation", "_transport", "_download"},
+    {"_gateway", "_tracker"},
+    {"_submits"},
+    {"_dispatcher"},
+    {"_waiting", "_balance"},
+    {"_task"},
+    {"_engine"},
+    {"_many"},
+    {"_client"},
+    {"__init__"},
+    {"cli", "emulator"},
+]
+RANK = {module: rank for rank, modules in enumerate(RANKS) for module in modules}
+
+# Libraries that a file of the core may use, beside the standard library and attrs.
+HOMES = {
+    "aiohttp": {"_transport", "_download", "_client"},
+    "cattrs": {"_codec"},
+    "yarl": {"_transport"},
+    "anyio": {"_limits", "_engine", "_download"},
+    "aiolimiter": {"_limits"},
+}
+
+
+def imports(file: Path) -> Iterator[tuple[str, str | None]]:
+    """The top-level package of each import, and the module of ours that it names."""
+    for node in ast.walk(runtime(ast.parse(file.read_text()))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        else:
+            continue
+        for name in names:
+            package, _, rest = name.partition(".")
+            yield package, (rest.partition(".")[0] or "__init__") if rest is not None else None
+
+
+def runtime(tree: ast.Module) -> ast.Module:
+    """The module without what only type checkers read."""
+    body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    ]
+    return ast.Module(body, tree.type_ignores)
+
+
+CORE = sorted(file for file in ROOT.glob("*.py") if file.stem != "__init__")
+
+
+def test_every_module_has_a_rank() -> None:
+    assert {file.stem for file in CORE} | {"__init__", "cli", "emulator"} == set(RANK)
+
+
+@pytest.mark.parametrize("file", CORE, ids=lambda file: file.stem)
+def test_imports_point_down_only(file: Path) -> None:
+    for package, module in imports(file):
+        if package == "nanobanana_async":
+            assert RANK[str(module)] < RANK[file.stem]
+        elif package in HOMES:
+            assert file.stem in HOMES[package]
+
+
+def test_the_command_line_uses_the_public_api_only() -> None:
+    for file in (ROOT / "cli").rglob("*.py"):
+        for package, module in imports(file):
+            if package == "nanobanana_async":
+                assert module in {"__init__", "cli", "emulator"}, file
+
+
+@pytest.mark.parametrize("file", CORE, ids=lambda file: file.stem)
+def test_only_the_shell_knows_a_clock(file: Path) -> None:
+    """Time is handed in below the gateway; no module asks the wall clock."""
+    source = file.read_text()
+    assert "time" not in {package for package, _ in imports(file)}
+    if RANK[file.stem] < RANK["_gateway"] and file.stem != "_alarm":
+        assert "loop.time()" not in source
+
+
+def test_all_is_what_the_package_exports() -> None:
+    public = {name for name in vars(nanobanana_async) if not name.startswith("_")}
+    assert public - {"emulator", "cli"} == set(nanobanana_async.__all__)
+
+
+@pytest.mark.parametrize("name", nanobanana_async.__all__)
+def test_every_public_name_says_what_it_is(name: str) -> None:
+    thing = getattr(nanobanana_async, name)
+    if isinstance(thing, type):
+        assert thing.__doc__
+        methods = [value for key, value in vars(thing).items() if not key.startswith("_")]
+        assert all(method.__doc__ for method in methods if callable(method))
+
+
+def test_importing_configures_nothing() -> None:
+    import logging  # noqa: PLC0415 - what this test is about
+
+    assert logging.getLogger("nanobanana_async").handlers == []
