@@ -97,14 +97,18 @@ class Dispatcher:
             WrongLoopError: called from another event loop or thread.
             NanoBananaError: what stopped this client.
         """
+        self.check_loop()
+        if self.stopped_by is not None:
+            raise fresh(self.stopped_by)
+
+    def check_loop(self) -> None:
+        """Raise `WrongLoopError` in another event loop or thread than the client's."""
         try:
             here = asyncio.get_running_loop() is self._loop
         except RuntimeError:
             here = False
         if not here:
             raise WrongLoopError("Call the client in the event loop in which it was opened")
-        if self.stopped_by is not None:
-            raise fresh(self.stopped_by)
 
     def submit(self, generation: Generation) -> None:
         """Queue a generation."""

@@ -133,6 +133,7 @@ class Engine:
 
     async def aclose(self) -> None:
         """Close, and return when nothing is left. Cancelled: POSTs under way get 5 s more."""
+        self.dispatcher.check_loop()
         self._closing.set()
         try:
             await asyncio.wait([self._owner])
@@ -159,6 +160,9 @@ class Engine:
             error.__cause__ = crash
             _logger.critical("The client crashed", exc_info=crash)
         finally:
+            if not self._started.done():
+                self._started.set_exception(error)
+                self._started.exception()  # marks it as retrieved
             self.dispatcher.cut_off(error)
             self._name_unfinished()
             await self._transport.aclose()

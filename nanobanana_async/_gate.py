@@ -52,11 +52,16 @@ class Gate:
 
     def probe_failed(self, now: float, wait: float | None = None) -> None:
         """The probe met the same trouble: wait longer, or as long as was asked for."""
+        if self.is_open:  # something older came back well while the probe was under way
+            self.close(now, wait)
+            return
         self._probing = False
         self._opens_at = now + max(self._next_wait(), wait or 0.0)
 
     def probe_told_nothing(self, now: float) -> None:
         """The probe failed for another reason: the next one goes out after the same wait."""
+        if self.is_open:
+            return
         self._probing = False
         self._opens_at = now + self._backoff.delay(max(self._failures, 1), self._random)
 

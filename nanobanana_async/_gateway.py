@@ -147,11 +147,13 @@ class Gateway:
         self._ledger.not_sent()
         if attempt.probes_rate:
             self.rate.probe_told_nothing(now)
-        if attempt.probes_network:
-            self.network.probe_failed(now)
-        elif self.network.is_open:
-            _logger.warning("No connection to the API: %s; trying on", cause)
+        if self.network.is_open:
+            _logger.warning(
+                "No connection to the API: %s. Trying on", cause, extra={"cause": cause}
+            )
             self.network.close(now)
+        elif attempt.probes_network:
+            self.network.probe_failed(now)
         return NotSent(cause)
 
     def _no_answer(self, attempt: Attempt, cause: str) -> Broken:
@@ -186,6 +188,9 @@ class Gateway:
             self._submit_was_refused = True
         hold = answer.retry_after if answer.retry_after is not None else _FIRST_HOLD
         hold = min(hold, _LONGEST_HOLD)
+        _logger.info(
+            "The API refused a %s (429)", attempt.kind, extra={"kind": attempt.kind, "hold": hold}
+        )
         if attempt.probes_rate:
             self.rate.probe_failed(now, hold)
         else:

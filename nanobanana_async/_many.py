@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeAlias
@@ -166,16 +166,17 @@ class _Run:
         try:
             while self._reading:
                 await self.room.acquire()
-                request = await anext(source, None)
-                if request is None:
-                    break
-                self._start(index, request)
+                self._start(index, await anext(source))
                 index += 1
                 if index % _READ_AT_ONCE == 0:
                     await asyncio.sleep(0)  # a long list must not hold up the loop
+        except StopAsyncIteration:
+            pass
         except Exception as error:  # noqa: BLE001 - the source's own, for whoever handed it in
             self.error = self.error or error
             self.leave()
+        finally:
+            await source.aclose()
 
     def _start(self, index: int, request: str | ImageRequest) -> None:
         if not isinstance(request, ImageRequest):
@@ -262,7 +263,7 @@ class _Run:
             self.outcomes.put_nowait(None)
 
 
-async def _iterate(requests: Requests) -> AsyncIterator[str | ImageRequest]:
+async def _iterate(requests: Requests) -> AsyncGenerator[str | ImageRequest, None]:
     if isinstance(requests, AsyncIterable):
         async for request in requests:
             yield request

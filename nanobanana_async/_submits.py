@@ -170,7 +170,11 @@ class Submits:
         )
         error.__cause__ = cause
         if not generation.wanted:
-            _logger.error("A submit nobody awaits any more may have been accepted: %s", error)
+            _logger.error(
+                "A submit nobody awaits any more may have been accepted: %s",
+                error,
+                extra={"key": generation.request.key if generation.request else None},
+            )
         generation.fail(error)
 
     def _resubmit(self, generation: Generation, now: float) -> None:

@@ -64,6 +64,7 @@ class Tracker:
         generation.age_from = (sent_at + now) / 2
         generation.answered_at = now
         self.counters.accepted += 1
+        _logger.debug("Task %s accepted", task_id, extra={"task_id": task_id})
         self.tasks[task_id] = generation
         self.schedule.add(generation, now)
         if generation.accepted is not None and not generation.accepted.done():
@@ -204,7 +205,14 @@ class Tracker:
         self.schedule.remove(generation)
         self.slots.release(generation)
         del self.tasks[str(generation.task_id)]
-        self.counters.finished(now, generation.checks, _lag(generation, now))
+        lag = _lag(generation, now)
+        self.counters.finished(now, generation.checks, lag)
+        _logger.debug(
+            "Task %s ended: %s",
+            generation.task_id,
+            generation.state.value,
+            extra={"task_id": generation.task_id, "checks": generation.checks, "lag": lag},
+        )
         return True
 
     def _lose(self, generation: Generation, error: NanoBananaError) -> None:

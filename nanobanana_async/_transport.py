@@ -140,11 +140,19 @@ class HttpTransport:
                 body = await response.read()
                 return Reply(response.status, response.headers, body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = _failure(error, timeout, connected=trace.connected)
+            failure = self._failure(error, timeout, connected=trace.connected)
         raise failure
 
     async def aclose(self) -> None:
         await self._session.close()
+
+    def _failure(
+        self, error: Exception, timeout: float, *, connected: bool
+    ) -> NotSentError | NoAnswerError:
+        # The text only: see the top of the module.
+        text = str(error) or f"nothing from {self._root.authority} within {timeout:g} s"
+        cause = f"{text} ({type(error).__name__})"
+        return NoAnswerError(cause) if connected else NotSentError(cause)
 
     def _url(self, call: Call) -> URL:
         url = self._urls.get(call.path)
@@ -157,10 +165,3 @@ class HttpTransport:
         if timeout is None:
             timeout = self._timeouts[seconds] = aiohttp.ClientTimeout(total=seconds)
         return timeout
-
-
-def _failure(error: Exception, timeout: float, *, connected: bool) -> NotSentError | NoAnswerError:
-    # The text only: see the top of the module.
-    text = str(error) or f"nothing came for {timeout:g} s"
-    cause = f"{text} ({type(error).__name__})"
-    return NoAnswerError(cause) if connected else NotSentError(cause)

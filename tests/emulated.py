@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from attrs import define, field
 
-from nanobanana_async import NanoBananaClient
+from nanobanana_async import GenerateMany, NanoBananaClient, Outcome
 from nanobanana_async._wire import Call, Reply
 from nanobanana_async.emulator import EmulatorCore, MemoryTransport, Settings, Stalls
 
@@ -70,3 +70,15 @@ async def emulated(
         yield opened, wire
     left = asyncio.all_tasks() - before
     assert not left, f"left behind: {left}"
+
+
+async def rest_of(run: GenerateMany) -> tuple[list[Outcome], Exception | None]:
+    """Take outcomes to the end; what the run raises comes beside them."""
+    outcomes: list[Outcome] = []
+    while True:
+        try:
+            outcomes.append(await anext(run))
+        except StopAsyncIteration:
+            return outcomes, None
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            return outcomes, error

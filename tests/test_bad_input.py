@@ -31,7 +31,7 @@ from nanobanana_async import (
     TaskNotFoundError,
 )
 from nanobanana_async.emulator import Emulator, Stuck
-from tests.emulated import emulated
+from tests.emulated import emulated, rest_of
 
 REFERENCE = "https://pictures.example/cat.jpg"
 UNREACHABLE = "https://pictures.invalid/cat.jpg"
@@ -93,11 +93,10 @@ async def test_a_balance_that_runs_out_midway_loses_nothing() -> None:
         Emulator(speed=100, service=Stuck(10.0), balance=1.0, price=0.1) as emulator,
         NanoBananaClient("sk-emulator", base_url=emulator.url) as client,
     ):
-        outcomes = []
         run = client.generate_many(f"cat {number}" for number in range(40))
-        with pytest.raises(InsufficientBalanceError, match="Top up"):
-            while True:
-                outcomes.append(await anext(run))
+        outcomes, error = await rest_of(run)
+        assert isinstance(error, InsufficientBalanceError)
+        assert "Top up" in str(error)
         assert sum(outcome.result is not None for outcome in outcomes) == 10
         unpaid = [outcome.error for outcome in outcomes if outcome.error]
         assert all(

@@ -1,5 +1,6 @@
 """The gate: trouble closes it for all, and one probe at a time finds out when it is over."""
 
+from collections.abc import Callable
 from math import inf
 from random import Random
 
@@ -123,26 +124,16 @@ def test_success_opens_it_and_the_next_trouble_begins_anew() -> None:
     assert (subject.closed_at, subject.opens_at) == (50, 51)
 
 
-def test_a_probe_whose_trouble_is_over_meanwhile_does_not_hold_up_an_open_gate() -> None:
+@pytest.mark.parametrize("report", [Gate.probe_failed, Gate.probe_told_nothing])
+def test_a_late_report_of_a_probe_does_not_hold_up_an_open_gate(
+    report: Callable[[Gate, float], None],
+) -> None:
     subject = gate()
     subject.close(0.0)
     assert subject.enter()
     subject.open()
-    subject.probe_failed(5.0)
+    report(subject, 5.0)
     assert not subject.is_open or subject.opens_at == -inf
-
-
-@pytest.mark.parametrize("end", [Gate.probe_failed, Gate.probe_told_nothing])
-def test_a_probe_of_earlier_trouble_does_not_let_a_second_one_through(end: object) -> None:
-    subject = gate()
-    subject.close(0.0)
-    assert subject.enter()
-    subject.open()
-    subject.close(5.0)
-    assert subject.enter()
-    assert callable(end)
-    end(subject, 6.0)
-    assert subject.opens_at == inf
 
 
 class Crowd(RuleBasedStateMachine):

@@ -125,6 +125,16 @@ requests = st.lists(
 )
 
 
+def report(subject: WindowLedger, at: float, end: End) -> None:
+    match end:
+        case "answered":
+            subject.answered(at)
+        case "given up":
+            subject.given_up(at)
+        case "not sent":
+            subject.not_sent()
+
+
 @steady
 @given(st.integers(1, 5), requests, eighths)
 def test_no_window_at_the_server_ever_holds_more_than_the_places(
@@ -137,11 +147,7 @@ def test_no_window_at_the_server_ever_holds_more_than_the_places(
         for at, end in sorted(under_way):
             if at <= until:
                 under_way.remove((at, end))
-                {
-                    "answered": lambda at: subject.answered(at),
-                    "given up": lambda at: subject.given_up(at),
-                    "not sent": lambda _: subject.not_sent(),
-                }[end](at)
+                report(subject, at, end)
 
     for pause, length, end, share in plan:
         now += pause

@@ -11,20 +11,18 @@ from nanobanana_async import (
     APIConnectionError,
     AuthenticationError,
     ClientClosedError,
-    GenerateMany,
     ImageRequest,
     InsufficientBalanceError,
     InvalidRequestError,
     Limits,
     NotSubmittedError,
-    Outcome,
     QueueTimeoutError,
     TaskFailedError,
     TaskTimeoutError,
 )
 from nanobanana_async._wire import NotSentError
 from nanobanana_async.emulator import ByResolution, LogNormal, Stuck
-from tests.emulated import emulated, envelope
+from tests.emulated import emulated, envelope, rest_of
 
 pytestmark = pytest.mark.virtual_time
 
@@ -48,21 +46,10 @@ class Source:
             yield f"cat {self.read}"
 
 
-async def rest_of(run: GenerateMany) -> tuple[list[Outcome], Exception | None]:
-    outcomes: list[Outcome] = []
-    while True:
-        try:
-            outcomes.append(await anext(run))
-        except StopAsyncIteration:
-            return outcomes, None
-        except Exception as error:  # noqa: BLE001 - the test looks at it
-            return outcomes, error
-
-
 class TestOutcomes:
     async def test_they_come_in_order_of_completion_and_say_whose_they_are(self) -> None:
         service = ByResolution({"1K": Stuck(3.0), "2K": Stuck(6.0), "4K": Stuck(9.0)})
-        requests = [
+        requests: list[str | ImageRequest] = [
             ImageRequest("slow", resolution="4K", key="a"),
             ImageRequest("quick", resolution="1K", key="b"),
             "a plain prompt",
@@ -78,7 +65,7 @@ class TestOutcomes:
         assert outcomes[1].request == ImageRequest("a plain prompt")
 
     async def test_invalid_and_failed_ones_stop_nothing(self) -> None:
-        prompts: list[Any] = ["", "a cat", "a forbidden cat", 7]
+        prompts: list[Any] = ["", "a cat", "a forbidden cat", None]
         async with emulated(service=Stuck(3.0)) as (client, wire):
             run = client.generate_many(prompts)
             outcomes = {outcome.index: outcome async for outcome in run}

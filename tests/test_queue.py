@@ -1,7 +1,9 @@
 """The queue in front of the slots, against a model made of plain lists."""
 
-from math import inf
-from typing import Any
+from __future__ import annotations
+
+from math import inf, log2
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import settings, strategies as st
@@ -111,6 +113,29 @@ def test_items_need_no_order_of_their_own() -> None:
     for item in items:
         subject.delay(item, 1.0, bulk=False)
     assert {subject.pop(1.0) for _ in items} == set(items)
+
+
+class CountedTime(float):
+    """A time that counts how often it is compared."""
+
+    compared: ClassVar[int] = 0
+
+    def __lt__(self, other: float) -> bool:
+        CountedTime.compared += 1
+        return float(self) < float(other)
+
+
+@pytest.mark.parametrize("count", [64, 1_024])
+def test_leaving_is_cheap_however_many_are_delayed(count: int) -> None:
+    subject: TwoClassQueue[object] = TwoClassQueue()
+    items = [object() for _ in range(count)]
+    for number, item in enumerate(items):
+        subject.delay(item, CountedTime(number), bulk=False)
+    CountedTime.compared = 0
+    for item in items:
+        subject.remove(item)
+    assert CountedTime.compared <= 3 * count * log2(count)
+    assert subject.ready_at() == inf
 
 
 class Line(RuleBasedStateMachine):

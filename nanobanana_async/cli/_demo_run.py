@@ -40,7 +40,7 @@ class Plan:
 async def run(plan: Plan, emulator: Emulator, display: Display) -> int:
     """Return the exit code: 0, 1 where something is amiss, 128 and the number of a signal."""
     tally = Tally(plan.number)
-    with first_signal() as stopped, _without_farewells(stopped):
+    with first_signal() as stopped, _without_farewells():
         async with emulator, _client(emulator.url) as client:
             click.echo(f"{plan.number:,} pictures at once, from an emulator at {emulator.url}")
             last = await _make(plan, client, tally, display, stopped)
@@ -103,11 +103,11 @@ async def _client(url: str) -> AsyncIterator[NanoBananaClient]:
 
 
 @contextmanager
-def _without_farewells(stopped: asyncio.Future[Any]) -> Iterator[None]:
-    """Keep the client from naming hundreds of tasks of an emulator that ends with it."""
+def _without_farewells() -> Iterator[None]:
+    """Keep the client from listing the tasks it leaves: the emulator ends with it."""
 
     def wanted(record: logging.LogRecord) -> bool:
-        return not stopped.done() or record.levelno >= logging.ERROR
+        return not hasattr(record, "task_ids")
 
     logger = logging.getLogger("nanobanana_async")
     logger.addFilter(wanted)

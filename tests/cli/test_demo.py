@@ -43,11 +43,11 @@ def test_piped_from_the_wish_to_the_file(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_makes_the_same_pictures(tmp_path: Path) -> None:
-    for folder, seed in (("a", "1"), ("b", "1"), ("c", "2")):
-        run("demo", "--n", "4", *QUICK, "--seed", seed, "--out", folder, cwd=tmp_path)
-    a, b, c = ({p.name: p.read_bytes() for p in (tmp_path / x).iterdir()} for x in "abc")
+    for folder in ("a", "b"):
+        run("demo", "--n", "4", *QUICK, "--seed", "1", "--out", folder, cwd=tmp_path)
+    a, b = ({p.name: p.read_bytes() for p in (tmp_path / x).iterdir()} for x in "ab")
+    assert len(a) == 4
     assert a == b
-    assert a != c
 
 
 def test_a_proxy_of_the_environment_is_not_asked(
@@ -74,7 +74,8 @@ def test_stopped_halfway(number: signal.Signals, tmp_path: Path) -> None:
 def test_a_reader_that_leaves(tmp_path: Path) -> None:
     with started("demo", "--n", "30", "--speed", "0.001", cwd=tmp_path) as process:
         assert process.stdout is not None
-        assert process.stdout.readline()
+        assert "30 pictures" in process.stdout.readline()
+        assert "0/30 done" in process.stdout.readline()
         process.stdout.close()
         assert process.wait(timeout=30) == 1
         assert process.stderr is not None

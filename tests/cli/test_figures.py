@@ -160,15 +160,14 @@ def test_the_report_of_an_emulator() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "downloaded", "expected"),
+    ("seen", "downloaded", "expected"),
     [
-        ({}, 5, True),
-        ({"refused": {"rate": 1}}, 5, False),
-        ({"accepted_twice": {"a cat": 2}}, 5, False),
-        ({}, 4, False),
+        (ledger(), 5, True),
+        (evolve(ledger(), refused={"rate": 1}), 5, False),
+        (evolve(ledger(), accepted_twice={"a cat": 2}), 5, False),
+        (ledger(), 4, False),
     ],
+    ids=["clean", "refused", "submitted twice", "missing"],
 )
-def test_what_counts_as_clean(
-    change: dict[str, dict[str, int]], downloaded: int, expected: bool
-) -> None:
-    assert clean(evolve(ledger(), **change), Tally(5, downloaded=downloaded)) is expected
+def test_what_counts_as_clean(seen: Ledger, downloaded: int, expected: bool) -> None:
+    assert clean(seen, Tally(5, downloaded=downloaded)) is expected

@@ -4,7 +4,6 @@ from itertools import islice
 
 from nanobanana_async import MODELS
 from nanobanana_async.cli._wishes import wishes
-from nanobanana_async.emulator._content import _FORBIDDEN
 
 SPEC = MODELS["nano-banana-2"]
 
@@ -12,7 +11,7 @@ SPEC = MODELS["nano-banana-2"]
 def test_no_two_are_alike_however_many() -> None:
     made = list(wishes(5_000, seed=0))
     assert len({wish.prompt for wish in made}) == len({wish.key for wish in made}) == 5_000
-    assert not any(_FORBIDDEN.search(wish.prompt) for wish in made)
+    assert not any("forbidden" in wish.prompt for wish in made)
 
 
 def test_they_are_varied_and_keep_to_the_rules() -> None:

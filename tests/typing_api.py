@@ -1,0 +1,55 @@
+"""The public API as type checkers see it. Checked by mypy, never run."""
+
+from pathlib import Path
+from typing import assert_type
+
+from nanobanana_async import (
+    ImageRequest,
+    ImageResult,
+    Limits,
+    NanoBananaClient,
+    NanoBananaError,
+    Outcome,
+    Statistics,
+    Task,
+    TaskStatus,
+    TaskTimeoutError,
+)
+from nanobanana_async.emulator import Emulator, Ledger
+
+
+async def generating(client: NanoBananaClient) -> None:
+    assert_type(await client.generate("a cat", aspect_ratio="3:2", timeout=None), ImageResult)
+    assert_type(await client.generate(ImageRequest("a cat"), resolution="2k"), ImageResult)
+    task = await client.submit("a cat", image_urls=["https://example.com/1.png"], timeout=5)
+    assert_type(task, Task)
+    assert_type(task.id, str | None)
+    assert_type(await task, ImageResult)
+    assert_type(await task.result(timeout=1.5), ImageResult)
+    assert_type(await task.status(), TaskStatus)
+    assert_type(client.task("task_1"), Task)
+    await client.generate("a cat", colour="red")  # type: ignore[call-arg]
+
+
+async def many(client: NanoBananaClient) -> None:
+    async for outcome in client.generate_many(["a cat", ImageRequest("a dog")]):
+        assert_type(outcome, Outcome)
+        assert_type(outcome.result, ImageResult | None)
+        assert_type(outcome.error, NanoBananaError | None)
+
+
+async def the_rest(client: NanoBananaClient, result: ImageResult) -> None:
+    assert_type(await client.download(result, "cat.png"), Path)
+    assert_type(await client.download_all(result, Path("cat.png")), list[Path])
+    assert_type(client.statistics(), Statistics)
+    async with NanoBananaClient(limits=Limits(requests_per_minute=100)) as opened:
+        assert_type(opened, NanoBananaClient)
+    async with Emulator(speed=10, faults={"submit_lost": 0.1}) as emulator:
+        assert_type(emulator.ledger(), Ledger)
+
+
+async def timing_out(client: NanoBananaClient) -> ImageResult | None:
+    try:
+        return await client.generate("a cat", timeout=1)
+    except TaskTimeoutError as error:
+        return await error.task if error.task else None
