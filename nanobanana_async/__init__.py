@@ -35,7 +35,7 @@ from nanobanana_async._errors import (
 )
 from nanobanana_async._limits import Limits
 from nanobanana_async._many import GenerateMany, Outcome
-from nanobanana_async._models import ImageRequest, ImageResult, Statistics, TaskStatus
+from nanobanana_async._models import ImageRequest, ImageResult, Statistics, TaskHandle, TaskStatus
 from nanobanana_async._specs import MODELS, ModelSpec
 from nanobanana_async._task import Task
 
@@ -77,6 +77,7 @@ __all__ = [
     "Task",
     "TaskError",
     "TaskFailedError",
+    "TaskHandle",
     "TaskNotFoundError",
     "TaskStatus",
     "TaskStuckError",

@@ -100,7 +100,7 @@ class Engine:
 
     def handle_of(self, generation: Generation) -> Task:
         """Return the one handle of a generation."""
-        handle = generation.handle() if generation.handle else None
+        handle: Task | None = generation.handle() if generation.handle else None
         if handle is None:
             handle = Task(generation, self.dispatcher, self.tracker, self.loop)
             generation.handle = ref(handle)

@@ -36,12 +36,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from attrs import frozen
 
-if TYPE_CHECKING:
-    from nanobanana_async._task import Task
+from nanobanana_async._models import TaskHandle
 
 __all__ = [
     "APIConnectionError",
@@ -277,9 +276,8 @@ class TaskTimeoutError(TaskError, TimeoutError):
     """
 
     default_advice = "The task goes on: `await error.task` waits for it"
-    task: Task | None
 
-    def __init__(self, message: str, *, task: Task | None = None, **known: Any) -> None:
+    def __init__(self, message: str, *, task: TaskHandle | None = None, **known: Any) -> None:
         super().__init__(message, **known)
         self.task = task
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import weakref
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define, field
 
 from nanobanana_async._errors import NanoBananaError
 from nanobanana_async._lifecycle import Event, State, advance
 from nanobanana_async._models import ImageRequest, ImageResult, TaskStatus
-
-if TYPE_CHECKING:
-    from nanobanana_async._task import Task
 
 __all__ = ["Generation", "fail"]
 
@@ -50,7 +47,8 @@ class Generation:
     """Its caller left while the submit was under way: never sent again for nobody."""
     returns: int = 0
     """How often the API was too busy to take it."""
-    handle: weakref.ref[Task] | None = None
+    handle: weakref.ref[Any] | None = None
+    """The `Task` that callers hold, if any: weakly, for a handle refers to its generation."""
 
     # What looks have taught.
     age_from: float = 0.0

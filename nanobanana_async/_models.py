@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from attrs import field, frozen
 
@@ -13,6 +13,7 @@ __all__ = [
     "ImageRequest",
     "ImageResult",
     "Statistics",
+    "TaskHandle",
     "TaskStatus",
 ]
 
@@ -132,6 +133,25 @@ class ImageResult:
     def expires_at(self) -> datetime | None:
         """Until when the URLs are promised to work: 15 days (one page of the vendor: 24 hours)."""
         return None if self.completed_at is None else self.completed_at + RESULT_LIFETIME
+
+
+class TaskHandle(Protocol):
+    """What a `Task` offers to whoever gets it from an error."""
+
+    @property
+    def id(self) -> str | None:
+        """The API's id."""
+        ...
+
+    def __await__(self) -> Generator[Any, None, ImageResult]: ...
+
+    async def result(self, timeout: float | None = None) -> ImageResult:  # noqa: ASYNC109
+        """Wait for the end of the task."""
+        ...
+
+    async def status(self) -> TaskStatus:
+        """Look at the task now."""
+        ...
 
 
 @frozen(kw_only=True)

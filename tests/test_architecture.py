@@ -13,8 +13,8 @@ ROOT = Path(nanobanana_async.__file__).parent
 # Lowest first. A module imports modules of lower ranks only; what stands in one row may import
 # nothing of that row.
 RANKS = [
-    {"_errors", "_specs", "_wire", "_alarm", "_ledger", "_queue", "_schedule", "_retry"},
-    {"_models", "_lifecycle", "_counters", "_limits", "_gate"},
+    {"_models", "_specs", "_wire", "_lifecycle", "_retry"},
+    {"_alarm", "_counters", "_errors", "_gate", "_ledger", "_limits", "_queue", "_schedule"},
     {"_validation", "_codec", "_failures", "_generation", "_transport", "_download"},
     {"_gateway", "_tracker"},
     {"_submits"},
@@ -34,14 +34,14 @@ HOMES = {
     "aiohttp": {"_transport", "_download", "_client"},
     "cattrs": {"_codec"},
     "yarl": {"_transport"},
-    "anyio": {"_limits", "_engine", "_download"},
+    "anyio": {"_download", "_engine", "_limits"},
     "aiolimiter": {"_limits"},
 }
 
 
-def imports(file: Path) -> Iterator[tuple[str, str | None]]:
+def imports(file: Path) -> Iterator[tuple[str, str]]:
     """The top-level package of each import, and the module of ours that it names."""
-    for node in ast.walk(runtime(ast.parse(file.read_text()))):
+    for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -50,17 +50,7 @@ def imports(file: Path) -> Iterator[tuple[str, str | None]]:
             continue
         for name in names:
             package, _, rest = name.partition(".")
-            yield package, (rest.partition(".")[0] or "__init__") if rest is not None else None
-
-
-def runtime(tree: ast.Module) -> ast.Module:
-    """The module without what only type checkers read."""
-    body = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-    ]
-    return ast.Module(body, tree.type_ignores)
+            yield package, rest.partition(".")[0] or "__init__"
 
 
 CORE = sorted(file for file in ROOT.glob("*.py") if file.stem != "__init__")
@@ -74,7 +64,7 @@ def test_every_module_has_a_rank() -> None:
 def test_imports_point_down_only(file: Path) -> None:
     for package, module in imports(file):
         if package == "nanobanana_async":
-            assert RANK[str(module)] < RANK[file.stem]
+            assert RANK[module] < RANK[file.stem]
         elif package in HOMES:
             assert file.stem in HOMES[package]
 

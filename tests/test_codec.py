@@ -214,6 +214,16 @@ def test_4xx_without_envelope_is_a_refusal_that_names_the_base_url(status: int) 
 
 
 @pytest.mark.parametrize(
+    "text", [b"", b'{"detail": "Not Found"}', b'{"code": "404"}', b'{"code": true}', b"[404]"]
+)
+def test_a_body_of_another_shape_is_no_envelope(text: bytes) -> None:
+    answer = submitted(page(404, text))
+    assert isinstance(answer, Refused)
+    assert type(answer.error) is APIStatusError
+    assert BASE in str(answer.error)
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         reply(500),

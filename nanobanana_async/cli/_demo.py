@@ -53,6 +53,6 @@ def demo(number: int, speed: float, folder: Path, seed: int) -> int:
     from nanobanana_async.cli._display import fitting_display  # noqa: PLC0415
 
     plan = _demo_run.Plan(number, folder, seed)
-    _demo_run.make_folder(folder)
     emulator = _demo_run.build_emulator(speed, seed)
+    _demo_run.make_folder(folder)
     return asyncio.run(_demo_run.run(plan, emulator, fitting_display()))

@@ -1,6 +1,7 @@
 """What every command shares: help, version, errors of one line, extras that are missing."""
 
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import click
 import pytest
@@ -89,9 +90,13 @@ def test_help_needs_neither_rich_nor_pillow() -> None:
     ],
     ids=" ".join,
 )
-def test_a_mistake_is_one_line(arguments: list[str]) -> None:
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(nanobanana, arguments)
     assert (result.exit_code, result.stdout) == (2, "")
+    assert not list(tmp_path.iterdir())
     (line,) = result.stderr.splitlines()
     assert line.startswith("Error: ")
 
