@@ -38,6 +38,7 @@ from nanobanana_async._many import GenerateMany, Outcome
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics, TaskHandle, TaskStatus
 from nanobanana_async._specs import MODELS, ModelSpec
 from nanobanana_async._task import Task
+from nanobanana_async._version import __version__
 
 __all__ = [
     "MODELS",
@@ -83,6 +84,7 @@ __all__ = [
     "TaskStuckError",
     "TaskTimeoutError",
     "WrongLoopError",
+    "__version__",
 ]
 
 # A traceback names what a user can import: nanobanana_async.TaskFailedError.

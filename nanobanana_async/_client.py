@@ -31,13 +31,13 @@ from nanobanana_async._specs import DEFAULT_MODEL, MODELS
 from nanobanana_async._task import Task
 from nanobanana_async._transport import Connections, HttpTransport, api_root
 from nanobanana_async._validation import checked
+from nanobanana_async._version import __version__
 from nanobanana_async._waiting import wait
 from nanobanana_async._wire import Transport
 
 __all__ = ["NanoBananaClient", "RequestFields"]
 
 DEFAULT_BASE_URL: Final = "https://api.apixo.ai"
-_VERSION: Final = "0.1.0"
 
 T = TypeVar("T")
 
@@ -312,14 +312,14 @@ class NanoBananaClient:
         headers = {
             "Authorization": f"Bearer {self._key}",
             "Content-Type": "application/json",
-            "User-Agent": f"nanobanana-async/{_VERSION}",
+            "User-Agent": f"nanobanana-async/{__version__}",
         }
         return HttpTransport(self._connections.api_session(self._root), self._root, headers)
 
     def _downloader(self) -> Downloader:
         self._live()
         if self._downloads is None:
-            session = self._connections.download_session()
+            session = self._connections.download_session(self._root)
             self._downloads = Downloader(session, self._settings.request_timeout, Random())
         return self._downloads
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ssl import SSLContext
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -20,7 +20,8 @@ from nanobanana_async._wire import Call, NoAnswerError, NotSentError, Reply
 
 __all__ = ["Connections", "HttpTransport", "api_root"]
 
-_DNS_SECONDS = 300
+_DNS_SECONDS: Final = 300
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 def api_root(base_url: str) -> URL:
@@ -68,11 +69,11 @@ class Connections:
         session._retry_connection = False  # noqa: SLF001 - there is no public switch; tested
         return session
 
-    def download_session(self) -> aiohttp.ClientSession:
+    def download_session(self, root: URL) -> aiohttp.ClientSession:
         """Open the session for pictures: no key, no cookie and no header of the user's."""
         return self._session(
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=self.given is None or self.given.trust_env,
+            trust_env=_trusts_environment(root, self.given),
             proxy=self.proxy or _proxy_of(self.given),
         )
 
@@ -98,10 +99,16 @@ def _proxy_of(session: aiohttp.ClientSession | None) -> StrOrURL | None:
 
 def _environment_proxy(root: URL, session: aiohttp.ClientSession | None) -> str | None:
     """Return the proxy that the environment names for the API's host."""
-    trusted = session is None or session.trust_env
-    if not trusted or proxy_bypass(str(root.host)):
+    if not _trusts_environment(root, session) or proxy_bypass(str(root.host)):
         return None
     return getproxies().get(root.scheme)
+
+
+def _trusts_environment(root: URL, session: aiohttp.ClientSession | None) -> bool:
+    # No proxy can reach an emulator on this machine, whatever the environment says.
+    if root.host in _LOOPBACK:
+        return False
+    return session is None or session.trust_env
 
 
 async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:

@@ -518,7 +518,7 @@ json_values = st.recursive(
     ),
     max_leaves=8,
 )
-INFORMING = ["resultJson", "failCode", "failMsg", "createTime", "completeTime", "error"]
+INFORMING = ["resultJson", "failCode", "failMsg", "createTime", "completeTime", "costTime"]
 task_data = st.fixed_dictionaries(
     {}, optional=dict.fromkeys(["taskId", "state", *INFORMING], json_values)
 )

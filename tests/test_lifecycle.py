@@ -92,9 +92,17 @@ def test_an_end_of_an_accepted_task_is_for_good() -> None:
     assert all(reached(state) == {state} for state in TERMINAL)
 
 
+def ways_into(state: State) -> set[tuple[State, Event]]:
+    return {way for way, after in TABLE.items() if after is state}
+
+
+def test_a_submit_goes_out_of_the_queue_and_nowhere_else() -> None:
+    assert ways_into(State.SENDING) == {(State.QUEUED, Event.SENT)}
+
+
 def test_what_may_have_been_paid_for_is_sent_again_only_where_that_is_acceptable() -> None:
-    ways_back = {(state, event) for (state, event), after in TABLE.items() if after is State.QUEUED}
-    assert ways_back == {(State.SENDING, Event.RETURNED), (State.UNKNOWN, Event.RESUBMITTED)}
+    ways_back = {(State.SENDING, Event.RETURNED), (State.UNKNOWN, Event.RESUBMITTED)}
+    assert ways_into(State.QUEUED) == ways_back
 
 
 def test_a_generation_is_withdrawn_only_before_it_is_sent() -> None:

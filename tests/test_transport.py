@@ -294,9 +294,10 @@ class TestConnections:
             monkeypatch.setenv("http_proxy", url.replace("//", "//user:secret@"))
             async with transport("http://api.example") as http:
                 await http.send(GET, 30)
+            async with Connections().api_session(api_root(url)) as session:
+                assert session._default_proxy is None  # an emulator on this machine
             monkeypatch.setenv("no_proxy", "api.example")
-            root = api_root("http://api.example")
-            async with Connections().api_session(root) as session:
+            async with Connections().api_session(api_root("http://api.example")) as session:
                 assert session._default_proxy is None
         assert seen[0].startswith(b"GET http://api.example/api/v1/statusTask/")
         assert b"Proxy-Authorization: Basic" in seen[0]

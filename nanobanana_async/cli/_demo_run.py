@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Final
 
-import aiohttp
 import click
 from attrs import frozen
 
@@ -41,7 +40,7 @@ async def run(plan: Plan, emulator: Emulator, display: Display) -> int:
     """Return the exit code: 0, 1 where something is amiss, 128 and the number of a signal."""
     tally = Tally(plan.number)
     with first_signal() as stopped, _without_farewells():
-        async with emulator, _client(emulator.url) as client:
+        async with emulator, NanoBananaClient(_KEY, base_url=emulator.url) as client:
             click.echo(f"{plan.number:,} pictures at once, from an emulator at {emulator.url}")
             last = await _make(plan, client, tally, display, stopped)
     if stopped.done():
@@ -89,17 +88,6 @@ async def _make(
             display,
             lambda: progress.snapshot(clock(), client.statistics()),
         )
-
-
-@asynccontextmanager
-async def _client(url: str) -> AsyncIterator[NanoBananaClient]:
-    # A session of our own: the environment's proxy is not for an emulator on this machine.
-    connections = aiohttp.TCPConnector(limit=0)
-    async with (
-        aiohttp.ClientSession(connector=connections, trust_env=False) as session,
-        NanoBananaClient(_KEY, base_url=url, limits=_LIMITS, session=session) as client,
-    ):
-        yield client
 
 
 @contextmanager

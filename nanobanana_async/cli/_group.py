@@ -1,11 +1,11 @@
 """The command `nanobanana` and how its errors look: one line on stderr."""
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import click
 
+from nanobanana_async import __version__
 from nanobanana_async.cli._demo import demo
 from nanobanana_async.cli._emulator import emulator
 
@@ -37,11 +37,7 @@ class OneLineErrors(click.Group):
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if not wanted:
         return
-    try:
-        number = version("nanobanana-async")
-    except PackageNotFoundError:
-        number = "(not installed)"
-    click.echo(f"nanobanana {number}")
+    click.echo(f"nanobanana {__version__}")
     ctx.exit()
 
 
