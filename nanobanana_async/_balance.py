@@ -17,9 +17,9 @@ __all__ = ["balance"]
 _AGAIN: Final = Backoff(1.0, 8.0, jitter=0.1)
 
 
-async def balance(dispatcher: Dispatcher) -> Any:
+async def balance(dispatcher: Dispatcher, random: Random) -> Any:
     """Ask until there is an answer, or for `STATUS_PATIENCE` seconds of answers that are none."""
-    loop, random = asyncio.get_running_loop(), Random()
+    loop = asyncio.get_running_loop()
     trouble_at, failures = None, 0
     while True:
         answer = await dispatcher.ask_balance()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from random import Random
 from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypedDict, TypeVar, Unpack
@@ -263,7 +262,8 @@ class NanoBananaClient:
             RateLimitError, ServerError: no useful answer for 30 s.
             APIConnectionError: no connection for `connect_patience`.
         """
-        return await balance(self._live().dispatcher)
+        engine = self._live()
+        return await balance(engine.dispatcher, engine.random)
 
     def statistics(self) -> Statistics:
         """Return the figures of this moment; of a closed client, the last ones."""
@@ -317,10 +317,11 @@ class NanoBananaClient:
         return HttpTransport(self._connections.api_session(self._root), self._root, headers)
 
     def _downloader(self) -> Downloader:
-        self._live()
+        engine = self._live()
         if self._downloads is None:
             session = self._connections.download_session(self._root)
-            self._downloads = Downloader(session, self._settings.request_timeout, Random())
+            timeout = self._settings.request_timeout
+            self._downloads = Downloader(session, timeout, engine.random)
         return self._downloads
 
     def _prepare(

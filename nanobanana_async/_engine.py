@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from math import inf
-from random import Random
+from random import Random, getrandbits
 from typing import Any, Final
 from weakref import WeakValueDictionary, ref
 
@@ -65,7 +65,8 @@ class Engine:
         self.limits = settings.limits
         self._transport = transport
         self._settings = settings
-        random = Random()
+        # From the global generator, so that a program that seeds that one is repeatable.
+        self.random = random = Random(getrandbits(64))
         self._counters = Counters(self.loop.time())
         self._slots = Slots(CapacityLimiter(settings.limits.concurrent_tasks))
         self._gateway = Gateway(
@@ -126,6 +127,7 @@ class Engine:
         """Run `work` in a task that the owner holds, and ends on closing."""
         try:
             group = await asyncio.shield(self._started)
+            self.dispatcher.check()
         except BaseException:
             work.close()
             raise
@@ -156,7 +158,7 @@ class Engine:
         except* _Finished:
             pass
         except* Exception as crash:
-            error = ClientCrashedError("The client crashed; please report it")
+            error = ClientCrashedError("The client crashed")
             error.__cause__ = crash
             _logger.critical("The client crashed", exc_info=crash)
         finally:

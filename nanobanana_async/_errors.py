@@ -125,6 +125,8 @@ def fresh(error: NanoBananaError, task_id: str | None = None) -> NanoBananaError
     copy = type(error)(str(error.args[0]))
     copy.__dict__.update(error.__dict__)
     copy.__cause__ = error.__cause__
+    if notes := getattr(error, "__notes__", None):
+        copy.__notes__ = list(notes)
     copy.task_id = task_id or error.task_id
     return copy
 
@@ -169,9 +171,13 @@ class WrongLoopError(NanoBananaError):
 class ClientClosedError(NanoBananaError):
     """The client was closed. With a `task_id`, that task still runs at the API."""
 
+    default_advice = "A task with an id still runs: `client.task(id)` of a new client picks it up"
+
 
 class ClientCrashedError(NanoBananaError):
-    """The client's own machinery failed; `__cause__` says how. Please report it."""
+    """The client's own machinery failed; `__cause__` says how."""
+
+    default_advice = "This is a defect of the library: please report it with its cause"
 
 
 class APIConnectionError(NanoBananaError):
@@ -191,7 +197,9 @@ class AuthenticationError(APIStatusError):
 
 
 class PermissionDeniedError(APIStatusError):
-    """The content was refused or the key lacks a permission (403); the API's message tells."""
+    """The content was refused or the key lacks a permission (403)."""
+
+    default_advice = "The API's message tells which: change the prompt, or the key's permissions"
 
 
 class InsufficientBalanceError(APIStatusError):
@@ -202,6 +210,8 @@ class InsufficientBalanceError(APIStatusError):
 
 class NotFoundError(APIStatusError):
     """The API knows no such model or endpoint (404)."""
+
+    default_advice = "Check the model's name and base_url"
 
 
 class RateLimitError(APIStatusError):
@@ -218,6 +228,8 @@ class ServerError(APIStatusError):
 
 class NotSubmittedError(NanoBananaError):
     """Never sent and not paid for, because the run was stopped; the cause says why."""
+
+    default_advice = "Submit it again once the cause is mended"
 
 
 class QueueTimeoutError(NanoBananaError, TimeoutError):

@@ -93,7 +93,11 @@ class GenerateMany:
             raise StopAsyncIteration
         if self._requests is not None:
             requests, self._requests = self._requests, None
-            await self._run.begin(requests)
+            try:
+                await self._run.begin(requests)
+            except BaseException:
+                self._requests = requests  # not begun: whoever asks again is told the same
+                raise
         outcome = await self._run.outcomes.get()
         if outcome is not None:
             self._run.room.release()
@@ -151,7 +155,7 @@ class _Run:
     async def begin(self, requests: Requests) -> None:
         self.reader = await self.engine.spawn(self._read(requests))
         # However the reader ends, cancelled before its first step too, the consumer hears of it.
-        self.reader.add_done_callback(lambda _: self._stop_reading())
+        self.reader.add_done_callback(self._read_to_its_end)
 
     def leave(self) -> None:
         """Nobody takes outcomes any more."""
@@ -250,6 +254,12 @@ class _Run:
         self._stop_reading()
         self.leave()
         self.outcomes.put_nowait(None)
+
+    def _read_to_its_end(self, reader: asyncio.Task[None]) -> None:
+        stopped_by = self.engine.dispatcher.stopped_by
+        if reader.cancelled() and self._reading and stopped_by is not None:
+            self.error = self.error or fresh(stopped_by)
+        self._stop_reading()
 
     def _stop_reading(self) -> None:
         if self._reading:

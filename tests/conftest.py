@@ -1,11 +1,18 @@
-"""Which loop a test runs on."""
+"""Which loop a test runs on, and that every run is the same."""
 
 import asyncio
+import random
 from collections.abc import Callable, Mapping
 
 import pytest
 
 from nanobanana_async.emulator import VirtualTimeLoop
+
+
+@pytest.fixture(autouse=True)
+def _repeatable() -> None:
+    """The jitter of waits is drawn from a generator that the global one seeds."""
+    random.seed(1)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -519,8 +519,9 @@ json_values = st.recursive(
     max_leaves=8,
 )
 INFORMING = ["resultJson", "failCode", "failMsg", "createTime", "completeTime", "costTime"]
+odd_values = st.sampled_from([10**400, 2**63, -1, 0, "", "{}", True]) | json_values
 task_data = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(["taskId", "state", *INFORMING], json_values)
+    {}, optional=dict.fromkeys(["taskId", "state", *INFORMING], odd_values)
 )
 envelopes = st.fixed_dictionaries(
     {},

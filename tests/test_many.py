@@ -185,6 +185,28 @@ class TestLeaving:
         assert isinstance(error, ClientClosedError)
         assert "Still running" in str(error)
 
+    async def test_also_where_only_the_source_is_waited_for(self) -> None:
+        async def source() -> AsyncIterator[str]:
+            await asyncio.sleep(1_000)
+            yield "too late"
+
+        async with emulated() as (client, _):
+            rest = asyncio.create_task(rest_of(client.generate_many(source())))
+            await asyncio.sleep(5)
+            await client.aclose()
+            outcomes, error = await rest
+        assert outcomes == []
+        assert isinstance(error, ClientClosedError)
+
+    async def test_a_run_begun_too_late_says_so_each_time(self) -> None:
+        async with emulated() as (client, _):
+            run = client.generate_many(["a cat"])
+            await client.aclose()
+            for _ in range(2):
+                outcomes, error = await rest_of(run)
+                assert outcomes == []
+                assert isinstance(error, ClientClosedError)
+
 
 class TestStopping:
     async def test_a_wrong_key_is_raised_at_once_and_names_what_runs(self) -> None:

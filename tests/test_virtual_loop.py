@@ -1,7 +1,9 @@
 """The loop whose clock jumps: fast, the same at every run, and never hanging."""
 
 import asyncio
+import socket
 from random import Random
+from threading import Timer
 from time import perf_counter, process_time
 
 import pytest
@@ -191,12 +193,42 @@ def test_sockets_on_loopback_work_and_only_sleeping_takes_time() -> None:
         server = await asyncio.start_server(echo, "127.0.0.1", 0, backlog=128)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            answers = await asyncio.gather(*(exchanged(port, "a cat sat") for _ in range(40)))
+            async with asyncio.timeout(60.0):
+                answers = await asyncio.gather(*(exchanged(port, "a cat sat") for _ in range(40)))
             return answers, clock()
 
     answers, time = run_virtual(main())
     assert answers == ["A CAT SAT"] * 40
     assert time == pytest.approx(30.0, abs=1.0)
+
+
+def say_hello(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"hello\n")
+
+
+def test_a_caller_in_real_time_is_waited_for() -> None:
+    said = []
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said.append(await reader.readline())
+        writer.close()
+        await writer.wait_closed()
+        heard.set_result(None)
+
+    async def main() -> None:
+        server = await asyncio.start_server(hear, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        caller = Timer(0.05, say_hello, [address])
+        caller.start()
+        await heard
+        caller.join()
+        server.close()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        heard: asyncio.Future[None] = runner.get_loop().create_future()
+        runner.run(main())
+    assert said == [b"hello\n"]
 
 
 def test_a_connection_that_is_refused_is_told() -> None:
