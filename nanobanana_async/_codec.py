@@ -157,6 +157,7 @@ BalanceAnswer: TypeAlias = Answer | Negative
 
 _Millis = NewType("_Millis", int)
 _Text = NewType("_Text", str)
+_Urls = NewType("_Urls", list[str])
 
 
 @frozen
@@ -185,7 +186,7 @@ class _Task:
 
 @frozen
 class _Pictures:
-    resultUrls: list[str]  # noqa: N815 - the API's spelling
+    resultUrls: _Urls  # noqa: N815 - the API's spelling
 
 
 def _exactly(kind: type) -> Callable[[Any, Any], Any]:
@@ -195,6 +196,13 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
         return value
 
     return structure
+
+
+def _list_of_texts(value: Any, _: Any) -> Any:
+    """A text is a sequence of texts, too, and an object one of its keys: neither is a list."""
+    if type(value) is not list or not all(type(text) is str for text in value):
+        raise TypeError("not a list of texts")
+    return value
 
 
 def _or_none(kind: type) -> Callable[[Any, Any], Any]:
@@ -208,6 +216,7 @@ _converter = cattrs.Converter(detailed_validation=False)
 _converter.register_structure_hook(str, _exactly(str))
 _converter.register_structure_hook(int, _exactly(int))
 _converter.register_structure_hook(str | None, _or_none(str))
+_converter.register_structure_hook(_Urls, _list_of_texts)
 _converter.register_structure_hook(_Text | None, _or_none(str))
 _converter.register_structure_hook(_Millis | None, _or_none(int))
 
@@ -284,13 +293,13 @@ def _refusal(
     if code in _REFUSALS:
         kind, text = _REFUSALS[code]
         return Refused(_status_error(kind, text, reply, envelope))
-    # 408: a proxy gave up on a request that may have gone through. A 4xx whose envelope has
-    # another code proves nothing either.
+    # 408: a proxy gave up on a request that may have gone through. A 4xx in an envelope that the
+    # vendor does not document (409, say) need not mean that nothing was accepted either.
     client_error = 400 <= reply.status < 500 and reply.status != 408  # noqa: PLR2004
-    if client_error and (envelope is None or envelope.code == reply.status):
-        text = f"{base_url} answers, but not as the API does" if envelope is None else "Refused"
-        advice = "Check base_url (APIXO_BASE_URL)" if envelope is None else ""
-        return Refused(_status_error(APIStatusError, text, reply, envelope, advice=advice))
+    if client_error and envelope is None:
+        text = f"{base_url} answers, but not as the API does"
+        advice = "Check base_url (APIXO_BASE_URL)"
+        return Refused(_status_error(APIStatusError, text, reply, advice=advice))
     kind = ServerError if reply.status >= 500 else APIStatusError  # noqa: PLR2004
     return Broken(_status_error(kind, "The answer is no answer of the API", reply, envelope))
 
@@ -323,7 +332,7 @@ def _status_of(task: _Task, raw: Any) -> TaskStatus:
         fail_message=task.failMsg,
         created_at=_moment(task.createTime),
         completed_at=_moment(task.completeTime),
-        processing_time=None if task.costTime is None else task.costTime / 1000,
+        processing_time=_seconds(task.costTime),
         raw=raw,
     )
 
@@ -337,6 +346,13 @@ def _urls_of(result_json: str | None) -> tuple[str, ...]:
 def _moment(millis: int | None) -> datetime | None:
     try:
         return None if millis is None else _EPOCH + timedelta(milliseconds=millis)
+    except OverflowError:
+        return None
+
+
+def _seconds(millis: int | None) -> float | None:
+    try:
+        return None if millis is None else millis / 1000
     except OverflowError:
         return None
 
@@ -356,6 +372,6 @@ def _retry_after(reply: Reply) -> float | None:
 def _date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

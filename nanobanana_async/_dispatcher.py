@@ -211,19 +211,19 @@ class Dispatcher:
 
     def _send_submit(self, now: float, group: asyncio.TaskGroup) -> None:
         self._without_look += 1
-        generation, probes_credit = self._submits.begin(now)
+        generation, credit_probe = self._submits.begin(now)
         attempt = self._gateway.begin("submit", now)
-        post = self._submit(generation, attempt, probes_credit)
+        post = self._submit(generation, attempt, credit_probe)
         self._posts[generation] = group.create_task(post)
 
-    async def _submit(self, generation: Generation, attempt: Attempt, probes_credit: bool) -> None:
+    async def _submit(self, generation: Generation, attempt: Attempt, credit_probe: int) -> None:
         call = submit_call(generation.model, generation.body)
         read = partial(read_submit, base_url=self._base_url)
         answer = await self._gateway.exchange(attempt, call, read)
         now = self._loop.time()
         del self._posts[generation]
         self._submits.answered(
-            generation, answer, probes_credit=probes_credit, sent_at=attempt.sent_at, now=now
+            generation, answer, credit_probe=credit_probe, sent_at=attempt.sent_at, now=now
         )
         self._learn(answer, now)
 

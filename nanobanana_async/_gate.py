@@ -7,6 +7,7 @@ less often, until one comes back well. Pure: the time is handed in.
 
 from __future__ import annotations
 
+from itertools import count
 from math import inf
 from random import Random
 
@@ -27,7 +28,9 @@ class Gate:
     """Since when it has been closed; None while it is open."""
     _failures: int = field(default=0, init=False)
     _opens_at: float = field(default=-inf, init=False)
-    _probing: bool = field(default=False, init=False)
+    _probe: int = field(default=0, init=False)
+    """Number of the probe under way; 0 where there is none."""
+    _numbers: count[int] = field(factory=lambda: count(1), init=False)
 
     @property
     def is_open(self) -> bool:
@@ -36,7 +39,7 @@ class Gate:
     @property
     def opens_at(self) -> float:
         """From when a request may pass: -inf while open, inf while a probe is under way."""
-        return inf if self._probing else self._opens_at
+        return inf if self._probe else self._opens_at
 
     def close(self, now: float, wait: float | None = None) -> None:
         """Close for `wait` seconds (None: the backoff's first). A closed gate waits the longer."""
@@ -45,31 +48,34 @@ class Gate:
             wait = self._next_wait() if wait is None else wait
         self._opens_at = max(self._opens_at, now + (wait or 0.0))
 
-    def enter(self) -> bool:
-        """Let one request through; True where it is a probe, whose end must be reported."""
-        self._probing = not self.is_open
-        return self._probing
+    def enter(self) -> int:
+        """Let one request through. Not 0: it is the probe of this number, to be reported on."""
+        self._probe = 0 if self.is_open else next(self._numbers)
+        return self._probe
 
-    def probe_failed(self, now: float, wait: float | None = None) -> None:
+    def probe_failed(self, probe: int, now: float, wait: float | None = None) -> None:
         """The probe met the same trouble: wait longer, or as long as was asked for."""
-        if self.is_open:  # something older came back well while the probe was under way
-            self.close(now, wait)
-            return
-        self._probing = False
-        self._opens_at = now + max(self._next_wait(), wait or 0.0)
+        if self._ends(probe):
+            self._opens_at = now + max(self._next_wait(), wait or 0.0)
 
-    def probe_told_nothing(self, now: float) -> None:
+    def probe_told_nothing(self, probe: int, now: float) -> None:
         """The probe failed for another reason: the next one goes out after the same wait."""
-        if self.is_open:
-            return
-        self._probing = False
-        self._opens_at = now + self._backoff.delay(max(self._failures, 1), self._random)
+        if self._ends(probe):
+            self._opens_at = now + self._backoff.delay(max(self._failures, 1), self._random)
 
     def open(self) -> None:
         self.closed_at = None
         self._failures = 0
         self._opens_at = -inf
-        self._probing = False
+        self._probe = 0
+
+    def _ends(self, probe: int) -> bool:
+        # Something older may have come back well and opened the gate while a probe was under way.
+        # Its late report says nothing any more, and it may not let a second probe out.
+        if probe == 0 or probe != self._probe:
+            return False
+        self._probe = 0
+        return True
 
     def _next_wait(self) -> float:
         self._failures += 1

@@ -57,8 +57,10 @@ class Attempt:
 
     kind: Kind
     sent_at: float
-    probes_network: bool
-    probes_rate: bool
+    network_probe: int
+    """Its number as a probe of the network; 0 where it is none."""
+    rate_probe: int
+    """Likewise, of the rate."""
 
 
 @define
@@ -145,23 +147,21 @@ class Gateway:
         self._under_way[attempt.kind] -= 1
         self._counters.requests[attempt.kind] -= 1
         self._ledger.not_sent()
-        if attempt.probes_rate:
-            self.rate.probe_told_nothing(now)
+        self.rate.probe_told_nothing(attempt.rate_probe, now)
         if self.network.is_open:
             _logger.warning(
                 "No connection to the API: %s. Trying on", cause, extra={"cause": cause}
             )
             self.network.close(now)
-        elif attempt.probes_network:
-            self.network.probe_failed(now)
+        else:
+            self.network.probe_failed(attempt.network_probe, now)
         return NotSent(cause)
 
     def _no_answer(self, attempt: Attempt, cause: str) -> Broken:
         now = self._loop.time()
         self._under_way[attempt.kind] -= 1
         self._ledger.given_up(now)
-        if attempt.probes_rate:
-            self.rate.probe_told_nothing(now)
+        self.rate.probe_told_nothing(attempt.rate_probe, now)
         self._connected()
         return Broken(APIConnectionError(f"The connection broke: {cause}", advice=""))
 
@@ -172,7 +172,7 @@ class Gateway:
         self._connected()
         if isinstance(answer, Limited):
             self._refused(attempt, answer, now)
-        elif attempt.probes_rate:
+        elif attempt.rate_probe:
             self._passed(now)
 
     def _connected(self) -> None:
@@ -191,8 +191,8 @@ class Gateway:
         _logger.info(
             "The API refused a %s (429)", attempt.kind, extra={"kind": attempt.kind, "hold": hold}
         )
-        if attempt.probes_rate:
-            self.rate.probe_failed(now, hold)
+        if attempt.rate_probe:
+            self.rate.probe_failed(attempt.rate_probe, now, hold)
         else:
             self.rate.close(now, hold)
 

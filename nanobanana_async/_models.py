@@ -71,7 +71,7 @@ class ImageRequest:
     """Routing strategy; ``auto`` when None."""
     model: str | None = field(default=None, kw_only=True)
     """The client's model when None."""
-    callback_url: str | None = field(default=None, kw_only=True)
+    callback_url: str | None = field(default=None, kw_only=True, repr=False)
     """Public HTTPS URL that the API posts the end of the task to. The task is looked at as well."""
     key: str | None = field(default=None, kw_only=True)
     """Your own name for this request; handed back with the outcome, never sent."""
@@ -132,7 +132,10 @@ class ImageResult:
     @property
     def expires_at(self) -> datetime | None:
         """Until when the URLs are promised to work: 15 days (one page of the vendor: 24 hours)."""
-        return None if self.completed_at is None else self.completed_at + RESULT_LIFETIME
+        try:
+            return None if self.completed_at is None else self.completed_at + RESULT_LIFETIME
+        except OverflowError:
+            return None
 
 
 class TaskHandle(Protocol):

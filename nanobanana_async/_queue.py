@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from itertools import count
 from math import inf
 from typing import Generic, TypeVar
@@ -31,17 +31,20 @@ class TwoClassQueue(Generic[T]):
     # Ordered dicts rather than deques: a caller who leaves is taken out of the middle.
     _interactive: OrderedDict[T, None] = field(factory=OrderedDict, init=False)
     _bulk: OrderedDict[T, None] = field(factory=OrderedDict, init=False)
+    # A heap of (until, number, item, bulk). An entry is valid while its number is the one on
+    # record for its item; others are left where they are and dropped when they come up.
     _delayed: list[tuple[float, int, T, bool]] = field(factory=list, init=False)
-    _order: Iterator[int] = field(factory=count, init=False)
+    _valid: dict[T, int] = field(factory=dict, init=False)
+    _numbers: count[int] = field(factory=count, init=False)
     _interactive_in_a_row: int = field(default=0, init=False)
 
     def __len__(self) -> int:
-        return len(self._interactive) + len(self._bulk) + len(self._delayed)
+        return len(self._interactive) + len(self._bulk) + len(self._valid)
 
     def __iter__(self) -> Iterator[T]:
         yield from self._interactive
         yield from self._bulk
-        yield from (item for _, _, item, _ in self._delayed)
+        yield from self._valid
 
     def push(self, item: T, *, bulk: bool) -> None:
         """Join the end of a class."""
@@ -55,7 +58,8 @@ class TwoClassQueue(Generic[T]):
 
     def delay(self, item: T, until: float, *, bulk: bool) -> None:
         """Go back to the front of a class, not before `until`."""
-        heappush(self._delayed, (until, next(self._order), item, bulk))
+        number = self._valid[item] = next(self._numbers)
+        heappush(self._delayed, (until, number, item, bulk))
 
     def remove(self, item: T) -> None:
         """Leave, from wherever it stands.
@@ -67,17 +71,13 @@ class TwoClassQueue(Generic[T]):
             if item in line:
                 del line[item]
                 return
-        rest = [entry for entry in self._delayed if entry[2] is not item]
-        if len(rest) == len(self._delayed):
-            raise KeyError(item)
-        self._delayed = rest
-        heapify(self._delayed)
+        del self._valid[item]
 
     def ready_at(self) -> float:
         """From when `pop` has something to give: -inf for now, inf for an empty queue."""
         if self._interactive or self._bulk:
             return -inf
-        return self._delayed[0][0] if self._delayed else inf
+        return self._next_end()
 
     def pop(self, now: float) -> T:
         """Take the next one.
@@ -85,8 +85,9 @@ class TwoClassQueue(Generic[T]):
         Raises:
             KeyError: nobody is ready.
         """
-        while self._delayed and self._delayed[0][0] <= now:
+        while self._next_end() <= now:
             _, _, item, bulk = heappop(self._delayed)
+            del self._valid[item]
             self.push_front(item, bulk=bulk)
         starved = self._interactive_in_a_row >= BULK_SHARE - 1
         if self._interactive and not (self._bulk and starved):
@@ -94,6 +95,12 @@ class TwoClassQueue(Generic[T]):
             return self._interactive.popitem(last=False)[0]
         self._interactive_in_a_row = 0
         return self._bulk.popitem(last=False)[0]
+
+    def _next_end(self) -> float:
+        heap = self._delayed
+        while heap and self._valid.get(heap[0][2]) != heap[0][1]:
+            heappop(heap)
+        return heap[0][0] if heap else inf
 
     def _class(self, bulk: bool) -> OrderedDict[T, None]:
         return self._bulk if bulk else self._interactive

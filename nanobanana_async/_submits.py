@@ -79,8 +79,8 @@ class Submits:
             return inf
         return max(self._queue.ready_at(), self._credit.opens_at)
 
-    def begin(self, now: float) -> tuple[Generation, bool]:
-        """Take the next one and a slot for it; True beside it where it probes the credit."""
+    def begin(self, now: float) -> tuple[Generation, int]:
+        """Take the next one and a slot for it; beside it its number as a probe of the credit."""
         generation = self._queue.pop(now)
         self._slots.take(generation)
         generation.apply(Event.SENT)
@@ -91,7 +91,7 @@ class Submits:
         generation: Generation,
         answer: SubmitAnswer | NotSent,
         *,
-        probes_credit: bool,
+        credit_probe: int,
         sent_at: float,
         now: float,
     ) -> None:
@@ -113,8 +113,7 @@ class Submits:
                 self._lose(generation, error, now)
             case _:
                 assert_never(answer)
-        if probes_credit and not self._credit.is_open:
-            self._credit.probe_failed(now)
+        self._credit.probe_failed(credit_probe, now)
 
     def out_of_credit(self, error: InsufficientBalanceError, now: float) -> None:
         """Fail all who wait in line; the next call made later goes out alone as a probe."""

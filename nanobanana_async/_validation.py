@@ -21,23 +21,28 @@ def checked(request: ImageRequest, default_model: str) -> ModelSpec:
     """Return the rules of the request's model, or raise `InvalidRequestError`."""
     model = default_model if request.model is None else request.model
     spec = MODELS.get(model) if isinstance(model, str) else None
+    faults = list(_faults(request))
     if spec is None:
-        faults = [_fault("model", model, _one_of(tuple(MODELS)))]
+        faults.append(_fault("model", model, _one_of(tuple(MODELS))))
     else:
-        faults = list(_faults(request, spec))
+        faults += _faults_by_model(request, spec)
     if spec is None or faults:
         raise InvalidRequestError("; ".join(map(str, faults)), faults=faults)
     return spec
 
 
-def _faults(request: ImageRequest, spec: ModelSpec) -> Iterator[FieldFault]:
+def _faults_by_model(request: ImageRequest, spec: ModelSpec) -> Iterator[FieldFault]:
     yield from _prompt(request, spec)
     yield from _references(request, spec)
-    yield from _choice("mode", request.mode, _MODES)
     yield from _choice("aspect_ratio", request.aspect_ratio, spec.aspect_ratios)
     yield from _choice("resolution", request.resolution, spec.resolutions)
     yield from _choice("output_format", request.output_format, spec.output_formats)
     yield from _choice("provider", request.provider, spec.providers)
+
+
+def _faults(request: ImageRequest) -> Iterator[FieldFault]:
+    """Rules that hold for every model."""
+    yield from _choice("mode", request.mode, _MODES)
     if not isinstance(request.google_search, bool):
         yield _fault("google_search", request.google_search, "True or False")
     if request.callback_url is not None and not _is_url(request.callback_url, ("https",)):
@@ -98,7 +103,7 @@ def _encodes(text: str) -> bool:
 
 def _is_json_object(value: Any) -> bool:
     # `allow_nan`: NaN is no JSON, though Python writes it.
-    return _holds(lambda: json.dumps({**value}, allow_nan=False).encode())
+    return _holds(lambda: json.dumps({**value}, allow_nan=False, ensure_ascii=False).encode())
 
 
 def _holds(make: Callable[[], object]) -> bool:

@@ -66,9 +66,9 @@ def test_waits_grow_as_configured_from_probe_to_probe() -> None:
     waits = [subject.opens_at]
     now = subject.opens_at
     for _ in range(5):
-        assert subject.enter()
+        probe = subject.enter()
         now += 0.5
-        subject.probe_failed(now)
+        subject.probe_failed(probe, now)
         waits.append(subject.opens_at - now)
         now = subject.opens_at
     assert waits == [1, 2, 4, 8, 8, 8]
@@ -79,8 +79,7 @@ def test_a_hold_that_was_asked_for_leaves_the_growing_waits_for_the_probes() -> 
     subject.close(0.0, 0.125)
     waits = []
     for _ in range(4):
-        subject.enter()
-        subject.probe_failed(10.0)
+        subject.probe_failed(subject.enter(), 10.0)
         waits.append(subject.opens_at - 10)
     assert waits == [1, 2, 4, 8]
 
@@ -88,25 +87,20 @@ def test_a_hold_that_was_asked_for_leaves_the_growing_waits_for_the_probes() -> 
 def test_a_probe_may_be_told_to_wait_longer_never_shorter() -> None:
     subject = gate()
     subject.close(0.0)
-    subject.enter()
-    subject.probe_failed(10.0, 100.0)
+    subject.probe_failed(subject.enter(), 10.0, 100.0)
     assert subject.opens_at == 110
-    subject.enter()
-    subject.probe_failed(110.0, 0.5)
+    subject.probe_failed(subject.enter(), 110.0, 0.5)
     assert subject.opens_at == 114
 
 
 def test_a_probe_that_told_nothing_is_followed_by_one_after_the_same_wait() -> None:
     subject = gate()
     subject.close(0.0)
-    subject.enter()
-    subject.probe_failed(1.0)
+    subject.probe_failed(subject.enter(), 1.0)
     for now in (10.0, 20.0, 30.0):
-        subject.enter()
-        subject.probe_told_nothing(now)
+        subject.probe_told_nothing(subject.enter(), now)
         assert subject.opens_at - now == 2
-    subject.enter()
-    subject.probe_failed(40.0)
+    subject.probe_failed(subject.enter(), 40.0)
     assert subject.opens_at - 40 == 4
 
 
@@ -114,8 +108,7 @@ def test_success_opens_it_and_the_next_trouble_begins_anew() -> None:
     subject = gate()
     subject.close(0.0)
     for _ in range(4):
-        subject.enter()
-        subject.probe_failed(1.0)
+        subject.probe_failed(subject.enter(), 1.0)
     subject.enter()
     subject.open()
     assert (subject.is_open, subject.opens_at, subject.closed_at) == (True, -inf, None)
@@ -126,14 +119,29 @@ def test_success_opens_it_and_the_next_trouble_begins_anew() -> None:
 
 @pytest.mark.parametrize("report", [Gate.probe_failed, Gate.probe_told_nothing])
 def test_a_late_report_of_a_probe_does_not_hold_up_an_open_gate(
-    report: Callable[[Gate, float], None],
+    report: Callable[[Gate, int, float], None],
 ) -> None:
     subject = gate()
     subject.close(0.0)
-    assert subject.enter()
+    probe = subject.enter()
     subject.open()
-    report(subject, 5.0)
-    assert not subject.is_open or subject.opens_at == -inf
+    report(subject, probe, 5.0)
+    assert subject.is_open
+    assert subject.opens_at == -inf
+
+
+@pytest.mark.parametrize("report", [Gate.probe_failed, Gate.probe_told_nothing])
+def test_a_late_report_lets_no_second_probe_out(
+    report: Callable[[Gate, int, float], None],
+) -> None:
+    subject = gate()
+    subject.close(0.0)
+    late = subject.enter()
+    subject.open()
+    subject.close(5.0)
+    subject.enter()
+    report(subject, late, 6.0)
+    assert subject.opens_at == inf
 
 
 class Crowd(RuleBasedStateMachine):
@@ -143,7 +151,7 @@ class Crowd(RuleBasedStateMachine):
         super().__init__()
         self.gate = gate()
         self.now = 0.0
-        self.probes = 0
+        self.probes: list[int] = []
         self.asked_until = -inf
         self.failures = 0
 
@@ -162,37 +170,36 @@ class Crowd(RuleBasedStateMachine):
     @rule()
     def somebody_passes(self) -> None:
         closed = not self.gate.is_open
-        assert self.gate.enter() is closed
+        probe = self.gate.enter()
+        assert bool(probe) is closed
         if closed:
             assert self.now >= self.asked_until
-            self.probes += 1
+            self.probes.append(probe)
 
     @precondition(lambda self: self.probes)
     @rule()
     def the_probe_meets_the_same(self) -> None:
-        self.probes -= 1
         self.failures += 1
-        self.gate.probe_failed(self.now)
+        self.gate.probe_failed(self.probes.pop(), self.now)
         assert self.gate.opens_at - self.now == min(2.0 ** (self.failures - 1), 8.0)
 
     @precondition(lambda self: self.probes)
     @rule()
     def the_probe_tells_nothing(self) -> None:
-        self.probes -= 1
-        self.gate.probe_told_nothing(self.now)
+        self.gate.probe_told_nothing(self.probes.pop(), self.now)
         assert self.gate.opens_at - self.now == min(2.0 ** max(self.failures - 1, 0), 8.0)
 
     @rule()
     def somebody_succeeds(self) -> None:
         self.gate.open()
-        self.probes = self.failures = 0
+        self.probes, self.failures = [], 0
         self.asked_until = -inf
         assert self.gate.is_open
 
     @invariant()
     def one_probe_at_a_time(self) -> None:
-        assert self.probes <= 1
-        assert (self.gate.opens_at == inf) is (self.probes == 1)
+        assert len(self.probes) <= 1
+        assert (self.gate.opens_at == inf) is (len(self.probes) == 1)
 
     @invariant()
     def an_open_gate_holds_up_nobody(self) -> None:
