@@ -79,6 +79,8 @@ class Dispatcher:
     # Asked for by a caller, or by the dispatcher itself to tell what a refusal meant. A generation
     # in here is out of the schedule: it gets a look that somebody asked for.
     _asked: deque[Generation | BalanceQuery] = field(factory=deque, init=False)
+    # Balance queries that wait for an answer, in line or under way.
+    _queries: set[BalanceQuery] = field(factory=set, init=False)
     _without_look: int = field(default=0, init=False)
     _key_check: BalanceQuery | None = field(default=None, init=False)
     _network_cause: str = field(default="", init=False)
@@ -127,7 +129,7 @@ class Dispatcher:
 
     def ask_balance(self) -> asyncio.Future[BalanceAnswer]:
         """Queue a balance query; the future holds what its answer means."""
-        query = BalanceQuery(self._loop.create_future(), self._loop.time())
+        query = self._query(self._loop.time())
         self._asked.append(query)
         self._alarm.ring()
         return query.answer
@@ -205,7 +207,7 @@ class Dispatcher:
         elif may_submit:
             self._send_submit(now, group)
         else:
-            self._send_balance(self._own_query(), now, group)
+            self._send_balance(self._query(), now, group)
 
     # Submits
 
@@ -247,8 +249,11 @@ class Dispatcher:
 
     # The balance
 
-    def _own_query(self) -> BalanceQuery:
-        return BalanceQuery(self._loop.create_future(), started_at=inf)
+    def _query(self, started_at: float = inf) -> BalanceQuery:
+        query = BalanceQuery(self._loop.create_future(), started_at)
+        self._queries.add(query)
+        query.answer.add_done_callback(lambda _: self._queries.discard(query))
+        return query
 
     def _send_balance(self, query: BalanceQuery, now: float, group: asyncio.TaskGroup) -> None:
         if not query.answer.done():  # else its caller has left
@@ -279,7 +284,7 @@ class Dispatcher:
     def _check_key(self, error: AuthenticationError) -> None:
         """One 401 may be a glitch: ask the balance, and believe only a second one."""
         if self._key_check is None and self.stopped_by is None:
-            self._key_check = self._own_query()
+            self._key_check = self._query()
             self._key_check.answer.add_done_callback(partial(self._key_checked, error))
             self._asked.appendleft(self._key_check)
 
@@ -287,6 +292,8 @@ class Dispatcher:
         self, error: AuthenticationError, answer: asyncio.Future[BalanceAnswer]
     ) -> None:
         self._key_check = None
+        if answer.exception() is not None:  # the client was stopped meanwhile
+            return
         match answer.result():
             case Refused(AuthenticationError()):
                 self.stop(error)
@@ -333,8 +340,8 @@ class Dispatcher:
             self._give_up_at = now + min(1.0, patience)
 
     def _fail_asked(self, error: NanoBananaError, started_until: float) -> None:
-        for asked in self._asked:
-            if isinstance(asked, BalanceQuery) and asked.started_at <= started_until:
-                fail(asked.answer, fresh(error))
+        for query in self._queries:
+            if query.started_at <= started_until:
+                fail(query.answer, fresh(error))
         for generation in self._tracker.tasks.values():
             generation.fail_lookers(fresh(error, generation.task_id), started_until)

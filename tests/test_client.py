@@ -570,6 +570,28 @@ class TestClosing:
         assert caught.value.task_id in caplog.text
         assert wire.core.ledger(now()).accepted == 1
 
+    async def test_a_balance_query_and_a_look_under_way_are_told_too(self) -> None:
+        async with emulated(service=Stuck(60.0), round_trip=5.0) as (client, wire):
+            task = await client.submit("a cat")
+            asking = [asyncio.create_task(client.balance()), asyncio.create_task(task.status())]
+            while len(wire.calls) < 3:
+                await soon()
+            await client.aclose()
+            for call in asking:
+                with pytest.raises(ClientClosedError):
+                    await call
+
+    async def test_a_key_that_is_being_checked_is_no_matter_any_more(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with emulated(api_key="another", round_trip=5.0) as (client, wire):
+            with pytest.raises(AuthenticationError):
+                await client.generate("a cat")
+            while wire.sent("GET") < 1:
+                await soon()
+            await client.aclose()
+        assert caplog.records == []
+
     async def test_a_cancelled_close_leaves_nothing_behind_either(self) -> None:
         async with emulated(round_trip=60.0, client={"request_timeout": 50.0}) as (client, _):
             caller = asyncio.create_task(client.generate("a cat"))
