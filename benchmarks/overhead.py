@@ -218,8 +218,8 @@ machine, the ratio hardly does. Ceiling: {CEILING}.
 
 {table(pairs)}
 
-A ratio below 1 means that the client, with its queue, ledger, states and futures, costs
-less than the loop by hand. What makes up for its own work:
+So the client, with its queue, ledger, states and futures, costs about as much as the loop by hand;
+single runs differ by a tenth or two. What makes up for its own work:
 
 - At full rate it wakes up once for four requests, not once for each: three of four timers, and with
   them rounds of the event loop, are saved.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from math import inf
 from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
@@ -24,7 +25,7 @@ from nanobanana_async._errors import (
 )
 from nanobanana_async._generation import Generation
 from nanobanana_async._limits import Limits
-from nanobanana_async._many import GenerateMany, Requests
+from nanobanana_async._many import GenerateMany, Requests, check_source
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics
 from nanobanana_async._specs import DEFAULT_MODEL, MODELS
 from nanobanana_async._task import Task
@@ -116,8 +117,17 @@ class NanoBananaClient:
     ) -> None:
         if model not in MODELS:
             raise ValueError(f"model must be one of {', '.join(MODELS)}, not {model!r}")
-        _check_seconds(timeout=timeout, request_timeout=request_timeout, stuck_after=stuck_after)
-        _check_seconds(connect_patience=connect_patience, unknown_hold=unknown_hold)
+        _check_seconds(timeout=timeout, connect_patience=connect_patience)
+        _check_seconds(
+            optional=False,
+            request_timeout=request_timeout,
+            unknown_hold=unknown_hold,
+            stuck_after=stuck_after,
+        )
+        if not isinstance(limits, Limits):
+            raise TypeError(f"limits must be Limits, not {limits!r}")
+        if session is not None and session.closed:
+            raise ValueError("session is closed")
         self._base_url = base_url or os.environ.get("APIXO_BASE_URL") or DEFAULT_BASE_URL
         self._root = api_root(self._base_url)
         self._key = "" if transport is not None else _key_from(api_key)
@@ -199,9 +209,10 @@ class NanoBananaClient:
             NanoBananaError: any of the others.
         """
         engine = self._live()
+        seconds = self._seconds(timeout)
         generation = self._prepare(_request(prompt, fields), resubmit_unknown)
         engine.dispatcher.submit(generation)
-        return await self._wait(generation.result, generation, timeout)
+        return await self._wait(generation.result, generation, seconds)
 
     async def submit(
         self,
@@ -216,10 +227,11 @@ class NanoBananaClient:
         Arguments, errors and cancellation as for `generate`.
         """
         engine = self._live()
+        seconds = self._seconds(timeout)
         generation = self._prepare(_request(prompt, fields), resubmit_unknown)
         generation.accepted = engine.loop.create_future()
         engine.dispatcher.submit(generation)
-        await self._wait(generation.accepted, generation, timeout)
+        await self._wait(generation.accepted, generation, seconds)
         return engine.handle_of(generation)
 
     def generate_many(
@@ -235,7 +247,11 @@ class NanoBananaClient:
             requests: prompts or requests; any iterable or async iterable, read as there is room.
             timeout: seconds for each, from when it was read.
             resubmit_unknown: as for `generate`.
+
+        Raises:
+            TypeError: `requests` is a single prompt, or nothing that can be iterated over.
         """
+        check_source(requests)
 
         def prepare(request: ImageRequest) -> Generation:
             engine.dispatcher.check()
@@ -280,7 +296,7 @@ class NanoBananaClient:
         Raises:
             DownloadError: it could not be had; it is paid for, so try again.
         """
-        first = paths_for(result, Path(path))[0]
+        first = paths_for(result, path)[0]
         return await self._downloader().fetch(result.urls[0], first, result.task_id)
 
     async def download_all(self, result: ImageResult, path: str | os.PathLike[str]) -> list[Path]:
@@ -288,7 +304,7 @@ class NanoBananaClient:
         downloader = self._downloader()
         return [
             await downloader.fetch(url, name, result.task_id)
-            for url, name in zip(result.urls, paths_for(result, Path(path)), strict=True)
+            for url, name in zip(result.urls, paths_for(result, path), strict=True)
         ]
 
     # Inside
@@ -317,7 +333,11 @@ class NanoBananaClient:
         return HttpTransport(self._connections.api_session(self._root), self._root, headers)
 
     def _downloader(self) -> Downloader:
-        engine = self._live()
+        """A client that was stopped, by a wrong key say, still fetches what was paid for."""
+        if self._closed:
+            raise ClientClosedError("The client is closed")
+        engine = self._engine or self._live()
+        engine.dispatcher.check_loop()
         if self._downloads is None:
             session = self._connections.download_session(self._root)
             timeout = self._settings.request_timeout
@@ -344,11 +364,11 @@ class NanoBananaClient:
         self,
         future: asyncio.Future[T],
         generation: Generation,
-        timeout: float | _Unset | None,  # noqa: ASYNC109 - see `wait`
+        timeout: float | None,  # noqa: ASYNC109 - see `wait`
     ) -> T:
         engine = self._live()
         try:
-            return await wait(future, generation, engine.dispatcher, self._seconds(timeout))
+            return await wait(future, generation, engine.dispatcher, timeout)
         except TaskTimeoutError as error:
             error.task = engine.handle_of(generation)
             raise
@@ -360,9 +380,11 @@ class NanoBananaClient:
         return timeout
 
 
-def _check_seconds(**options: float | None) -> None:
+def _check_seconds(*, optional: bool = True, **options: float | None) -> None:
     for name, value in options.items():
-        if value is not None and not value > 0:
+        if value is None and optional:
+            continue
+        if type(value) not in (int, float) or not 0 < (value or 0) < inf:
             raise ValueError(f"{name} must be seconds above 0, not {value!r}")
 
 

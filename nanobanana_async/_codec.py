@@ -2,7 +2,7 @@
 
 What an answer means hangs on two numbers, the HTTP status and the envelope's code, and on whether
 they agree. An answer to a submit that is not certainly a refusal is never taken for one: it comes
-out as `Unknown`, because a submit sent again after it may be paid for twice.
+out as `Broken`, because a submit sent again after it may be paid for twice.
 """
 
 from __future__ import annotations

@@ -44,6 +44,9 @@ from nanobanana_async._errors import (
 from nanobanana_async._failures import ACCOUNT, group_of
 from nanobanana_async._gateway import Attempt, Gateway, NotSent
 from nanobanana_async._generation import Generation, fail
+from nanobanana_async._lifecycle import State
+from nanobanana_async._models import TaskStatus
+from nanobanana_async._schedule import MINIMUM_GAP
 from nanobanana_async._submits import Submits
 from nanobanana_async._tracker import Tracker
 
@@ -81,6 +84,7 @@ class Dispatcher:
     _asked: deque[Generation | BalanceQuery] = field(factory=deque, init=False)
     # Balance queries that wait for an answer, in line or under way.
     _queries: set[BalanceQuery] = field(factory=set, init=False)
+    _asked_last: bool = field(default=False, init=False)
     _without_look: int = field(default=0, init=False)
     _key_check: BalanceQuery | None = field(default=None, init=False)
     _network_cause: str = field(default="", init=False)
@@ -122,13 +126,18 @@ class Dispatcher:
         return self._submits.leave(generation)
 
     def look(self, generation: Generation) -> None:
-        """Look at a task now; joins a look that is under way."""
+        """Look at a task now; joins a look that is under way. Raises what `check` raises."""
+        self.check()
         if self._tracker.schedule.take(generation):
             self._asked.append(generation)
             self._alarm.ring()
 
     def ask_balance(self) -> asyncio.Future[BalanceAnswer]:
-        """Queue a balance query; the future holds what its answer means."""
+        """Queue a balance query; the future holds what its answer means.
+
+        Raises what `check` raises: nothing would ever answer a query of a stopped client.
+        """
+        self.check()
         query = self._query(self._loop.time())
         self._asked.append(query)
         self._alarm.ring()
@@ -172,7 +181,7 @@ class Dispatcher:
         elif self._key_check is not None:
             work = inf  # nothing goes out with a key that may be wrong
         else:
-            work = min(self._submit_at(), self._look_at(), self._probe_at())
+            work = min(self._submit_at(), self._look_at(), self._probe_at(now))
         return max(work, self._gateway.opens_at(now))
 
     def _submit_at(self) -> float:
@@ -184,21 +193,22 @@ class Dispatcher:
     def _look_at(self) -> float:
         return self._tracker.schedule.next_at() if self._gateway.takes_looks else inf
 
-    def _probe_at(self) -> float:
-        """The rate is in doubt, somebody waits, and no task can be looked at: ask the balance."""
+    def _probe_at(self, now: float) -> float:
+        """The rate is in doubt, somebody waits, and no look is due soon: ask the balance."""
         in_doubt = not self._gateway.rate.is_open and len(self._submits) > 0
-        return -inf if in_doubt and self._look_at() == inf else inf
+        return -inf if in_doubt and self._look_at() > now + MINIMUM_GAP else inf
 
     def _decide(self, now: float, group: asyncio.TaskGroup) -> None:
         """Spend one token. Nothing in here awaits."""
-        if self._asked:
-            asked = self._asked.popleft()
-            if isinstance(asked, Generation):
-                self._send_look(asked, now, group)
-            else:
-                self._send_balance(asked, now, group)
-            return
         may_submit, may_look = self._submit_at() <= now, self._look_at() <= now
+        # Every second token at most: hundreds of `status()` calls a second, as a web page with
+        # progress bars makes, must not keep submits and other looks from their turn.
+        others_wait = (may_submit or may_look) and self._key_check is None
+        if self._asked and not (self._asked_last and others_wait):
+            self._asked_last = True
+            self._send_asked(now, group)
+            return
+        self._asked_last = False
         look_first = self._gateway.cautious or self._without_look >= LOOK_SHARE - 1
         if may_look and (look_first or not may_submit):
             generation = self._tracker.schedule.draw(now)
@@ -208,6 +218,13 @@ class Dispatcher:
             self._send_submit(now, group)
         else:
             self._send_balance(self._query(), now, group)
+
+    def _send_asked(self, now: float, group: asyncio.TaskGroup) -> None:
+        asked = self._asked.popleft()
+        if isinstance(asked, Generation):
+            self._send_look(asked, now, group)
+        else:
+            self._send_balance(asked, now, group)
 
     # Submits
 
@@ -223,10 +240,10 @@ class Dispatcher:
         read = partial(read_submit, base_url=self._base_url)
         answer = await self._gateway.exchange(attempt, call, read)
         now = self._loop.time()
-        del self._posts[generation]
         self._submits.answered(
             generation, answer, credit_probe=credit_probe, sent_at=attempt.sent_at, now=now
         )
+        del self._posts[generation]  # only now: a crash in between would lose it
         self._learn(answer, now)
 
     # Looks
@@ -245,6 +262,8 @@ class Dispatcher:
             self._tracker.at_once(generation, now)
         else:
             self._tracker.looked(generation, answer, now)
+        if generation.answered_at is not None:  # an old task of somebody else is no news
+            self._learn_of_credit(answer, now)
         self._learn(answer, now)
 
     # The balance
@@ -276,10 +295,15 @@ class Dispatcher:
                 self._connection_lost(cause, now)
             case Refused(AuthenticationError() as error):
                 self._check_key(error)
-            case Seen(status) if group_of(status.fail_code) == ACCOUNT:
-                reason = f"A task failed with {status.fail_code}"
-                self._submits.out_of_credit(InsufficientBalanceError(reason), now)
+        if self.stopped_by is not None:
+            self.stop(self.stopped_by)  # also for what was under way when it was stopped
         self._alarm.ring()
+
+    def _learn_of_credit(self, answer: object, now: float) -> None:
+        match answer:
+            case Seen(TaskStatus(state="failed", fail_code=code)) if group_of(code) == ACCOUNT:
+                error = InsufficientBalanceError(f"A task failed with {code}")
+                self._submits.out_of_credit(error, now)
 
     def _check_key(self, error: AuthenticationError) -> None:
         """One 401 may be a glitch: ask the balance, and believe only a second one."""
@@ -313,7 +337,10 @@ class Dispatcher:
         """The loop has ended. Submits still under way were cut off: nobody knows about them."""
         self.stop(error)
         for generation in self._posts:
-            self._submits.lost(generation, error)
+            if generation.state is State.SENDING:
+                self._submits.lost(generation, error)
+            else:  # the crash was in applying its answer
+                generation.fail(fresh(error, generation.task_id))
         self._posts.clear()
 
     # No connection

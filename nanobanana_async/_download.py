@@ -7,17 +7,19 @@ a file under its own name is always a whole picture.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import BinaryIO, Final
+from uuid import uuid4
 
 import aiohttp
 from anyio import to_thread
 from attrs import define
 
-from nanobanana_async._errors import DownloadError
+from nanobanana_async._errors import ClientClosedError, DownloadError
 from nanobanana_async._models import ImageResult
 from nanobanana_async._retry import Backoff
 
@@ -36,11 +38,16 @@ class _Again(Exception):  # noqa: N818 - a signal inside this module
     """This try failed, another may not."""
 
 
-def paths_for(result: ImageResult, path: Path) -> list[Path]:
-    """Name the files of a result: cafe.png, cafe-2.png, …; in a folder, after the task's id."""
-    if path.is_dir():
+def paths_for(result: ImageResult, place: str | os.PathLike[str]) -> list[Path]:
+    """Name the files of a result: cafe.png, cafe-2.png, …; in a folder, after the task's id.
+
+    A folder is one that is there, or a path that ends in a slash.
+    """
+    path = Path(place)
+    if path.is_dir() or os.fspath(place).endswith(("/", os.sep)):
         suffix = Path(result.urls[0].partition("?")[0]).suffix or ".png"
-        path = path / f"{result.task_id}{suffix}"
+        name = "".join(c if c.isalnum() or c in "-_" else "_" for c in result.task_id)
+        path = path / f"{name}{suffix}"
     later = range(2, len(result.urls) + 1)
     return [path, *(path.with_stem(f"{path.stem}-{number}") for number in later)]
 
@@ -90,6 +97,8 @@ class Downloader:
 
     @asynccontextmanager
     async def _answer(self, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        if self.session.closed:
+            raise ClientClosedError("The client was closed during a download")
         timeout = aiohttp.ClientTimeout(sock_connect=self.timeout, sock_read=self.timeout)
         try:
             async with self.session.get(url, timeout=timeout) as response:
@@ -104,7 +113,8 @@ class Downloader:
 
 @asynccontextmanager
 async def _part_of(path: Path) -> AsyncIterator[BinaryIO]:
-    part = path.with_name(f"{path.name}.part")
+    # A name of its own: two downloads to one path must not write into one file.
+    part = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
     opened: list[BinaryIO] = []
 
     def begin() -> None:

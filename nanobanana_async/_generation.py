@@ -43,8 +43,6 @@ class Generation:
     """Who asked for a fresh status, each with the loop's time at which the asking began."""
     waiters: int = 0
     """Callers that await the result now."""
-    abandoned: bool = False
-    """Its caller left while the submit was under way: never sent again for nobody."""
     returns: int = 0
     """How often the API was too busy to take it."""
     handle: weakref.ref[Any] | None = None

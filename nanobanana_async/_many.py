@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeAlias
@@ -31,15 +31,17 @@ from nanobanana_async._generation import Generation
 from nanobanana_async._models import ImageRequest, ImageResult
 from nanobanana_async._waiting import timed_out
 
-__all__ = ["GenerateMany", "Outcome", "Requests"]
+__all__ = ["GenerateMany", "Outcome", "Requests", "check_source"]
 
 Requests: TypeAlias = Iterable[str | ImageRequest] | AsyncIterable[str | ImageRequest]
 
 _ROOM_BESIDE_SLOTS: Final = 100
 _READ_AT_ONCE: Final = 50
 
+# What ends a run: at once, or when what was not sent has been handed out, or what runs, too.
 _AT_ONCE = (AuthenticationError, ClientClosedError, ClientCrashedError)
-_WHEN_THE_REST_IS_DONE = (InsufficientBalanceError, APIConnectionError)
+_WHEN_THE_UNSENT_ARE_OUT = APIConnectionError
+_WHEN_THE_REST_IS_DONE = InsufficientBalanceError
 
 
 @frozen(kw_only=True)
@@ -55,12 +57,25 @@ class Outcome:
     error: NanoBananaError | None = None
 
 
+def check_source(requests: object) -> None:
+    """Refuse what cannot be meant: a single prompt would be bought letter by letter.
+
+    Raises:
+        TypeError: it is a text, bytes or a mapping, or cannot be iterated over.
+    """
+    one = isinstance(requests, str | bytes | Mapping | ImageRequest)
+    if one or not isinstance(requests, Iterable | AsyncIterable):
+        kind = type(requests).__name__
+        raise TypeError(f"requests must be an iterable of prompts or requests, not a {kind}")
+
+
 class GenerateMany:
     """Outcomes of many requests, as they complete. ``async for``, and ``async with`` around it.
 
     The source is read only as there is room: read and not handed out are never more than the
-    client's slots and a hundred. Leaving early, by `break` or otherwise, withdraws what was not
-    sent; what runs stays tracked by the client.
+    client's slots and a hundred. Leaving early withdraws what was not sent; what runs stays tracked
+    by the client. A `break` leaves where nothing else refers to this object, as in
+    ``async for outcome in client.generate_many(…)``. Where it has a name, use ``async with``.
     """
 
     def __init__(
@@ -236,6 +251,10 @@ class _Run:
         if isinstance(reason, _AT_ONCE):
             self._end_at_once(reason, generation)
             return
+        if isinstance(reason, _WHEN_THE_UNSENT_ARE_OUT) and self._reading:
+            # All the unsent failed in one step: their callbacks come before this one.
+            self._stop_reading()
+            self.engine.loop.call_soon(self._end_at_once, reason, None)
         if isinstance(reason, _WHEN_THE_REST_IS_DONE) and self.error is None:
             self.error = fresh(reason)
             self._stop_reading()
@@ -244,7 +263,7 @@ class _Run:
 
     def _end_at_once(self, reason: NanoBananaError, generation: Generation | None) -> None:
         """Pictures that wait to be handed out still are; then the error, which names what runs."""
-        if isinstance(self.error, _AT_ONCE):
+        if isinstance(self.error, (*_AT_ONCE, _WHEN_THE_UNSENT_ARE_OUT)):
             return
         self.error = fresh(reason)
         self.error.task_id = None

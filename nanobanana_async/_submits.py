@@ -16,6 +16,7 @@ from attrs import define, field
 from nanobanana_async._codec import Accepted, Broken, Busy, Limited, Refused, SubmitAnswer
 from nanobanana_async._counters import Counters
 from nanobanana_async._errors import (
+    APIStatusError,
     InsufficientBalanceError,
     NanoBananaError,
     NotSubmittedError,
@@ -65,12 +66,10 @@ class Submits:
 
     def leave(self, generation: Generation) -> bool:
         """Its caller stops waiting. True where it was still in line: withdrawn, nothing is paid."""
-        if generation.state is State.QUEUED:
+        if generation.state is State.QUEUED and generation.waiters <= 1:
             generation.apply(Event.WITHDRAWN)
             self._queue.remove(generation)
             return True
-        if generation.state is State.SENDING:
-            generation.abandoned = True
         return False
 
     def ready_at(self) -> float:
@@ -97,6 +96,9 @@ class Submits:
     ) -> None:
         """Do what the answer to a submit asks for, in one step."""
         match answer:
+            case Accepted(task_id) if task_id in self._tracker.tasks:
+                # Two submits for one task: one of them was answered with the other's id.
+                self._lose(generation, _duplicate(task_id), now)
             case Accepted(task_id):
                 self._credit.open()
                 self._tracker.accepted(generation, task_id, sent_at, now)
@@ -132,7 +134,7 @@ class Submits:
         """It was certainly not accepted: back to the front, unless its caller has gone."""
         self._slots.release(generation)
         generation.apply(Event.RETURNED)
-        if generation.abandoned:
+        if generation.waiters == 0:
             generation.apply(Event.WITHDRAWN)
             generation.fail(QueueTimeoutError("Not accepted, and its caller had left"))
         elif wait:
@@ -149,7 +151,7 @@ class Submits:
 
     def _lose(self, generation: Generation, cause: NanoBananaError, now: float) -> None:
         """The answer is lost. Whatever runs at the API now keeps its slot for a while."""
-        if generation.resubmit_unknown and not generation.abandoned:
+        if generation.resubmit_unknown and generation.waiters:
             self._counters.unknown += 1
             generation.apply(Event.LOST)
             self._resubmit(generation, now)
@@ -184,6 +186,10 @@ class Submits:
         self._slots.keep(ghost, now + self._unknown_hold)
         generation.apply(Event.RESUBMITTED)
         self._queue.push_front(generation, bulk=generation.bulk)
+
+
+def _duplicate(task_id: str) -> APIStatusError:
+    return APIStatusError("the answer names the task of another submit", task_id=task_id)
 
 
 def _not_submitted(cause: NanoBananaError) -> NotSubmittedError:

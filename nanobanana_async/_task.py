@@ -86,7 +86,7 @@ class Task:
         """
         self._track()
         generation = self._generation
-        if generation.task_id is None:
+        if generation.task_id is None and not generation.result.done():
             await self._accepted()
         status, seen_at = generation.status, generation.seen_at
         ended = generation.state in TERMINAL

@@ -73,6 +73,9 @@ class Connections:
         """Open the session for pictures: no key, no cookie and no header of the user's."""
         return self._session(
             cookie_jar=aiohttp.DummyCookieJar(),
+            # As it is: a picture gains nothing by packing, and its size is checked.
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
             trust_env=_trusts_environment(root, self.given),
             proxy=self.proxy or _proxy_of(self.given),
         )

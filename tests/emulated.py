@@ -14,7 +14,7 @@ from nanobanana_async.emulator import EmulatorCore, MemoryTransport, Settings, S
 
 EPOCH = 1_800_000_000.0
 
-Answer: TypeAlias = Reply | Exception | None
+Answer: TypeAlias = Reply | Exception | asyncio.Future[Reply] | None
 
 
 def envelope(code: int, *, status: int | None = None, data: Any = None, message: str = "") -> Reply:
@@ -29,7 +29,7 @@ class Wire:
 
     memory: MemoryTransport
     answers: Callable[[Call], Answer] = lambda _: None
-    """A reply, an exception to raise, or None for the emulator's own answer."""
+    """A reply, one that comes later, an exception to raise, or None for the emulator's own."""
     calls: list[tuple[float, Call]] = field(factory=list)
     """What was sent, with the loop's time."""
 
@@ -39,6 +39,8 @@ class Wire:
         if answer is None:
             return await self.memory.send(call, timeout)
         await asyncio.sleep(self.memory.round_trip)
+        if isinstance(answer, asyncio.Future):
+            return await asyncio.shield(answer)
         if isinstance(answer, Exception):
             raise answer
         return answer

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from nanobanana_async import (
     ResultUnreadableError,
     ServerError,
     SubmitUnknownError,
+    Task,
     TaskFailedError,
     TaskNotFoundError,
     TaskStuckError,
@@ -218,6 +220,40 @@ class TestTimeouts:
             assert (await task).task_id == caught.value.task_id
             assert wire.sent("GET") - looks == pytest.approx(15, abs=2)
 
+    @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "5", True])
+    async def test_one_that_makes_no_sense_buys_nothing(self, timeout: Any) -> None:
+        async with emulated(service=QUICK) as (client, wire):
+            for call in (client.generate, client.submit):
+                with pytest.raises(ValueError, match="timeout must be seconds above 0"):
+                    await call("a cat", timeout=timeout)
+            with pytest.raises(ValueError, match="timeout"):
+                client.generate_many(["a cat"], timeout=timeout)
+            await asyncio.sleep(60)
+        assert wire.calls == []
+
+    async def test_who_awaits_the_handle_is_not_taken_for_gone(self) -> None:
+        """The time is over during the POST, which is refused while the handle is awaited."""
+        async with emulated(service=QUICK, round_trip=2.0) as (client, wire):
+            answers = iter([envelope(503)])
+            wire.answers = lambda _: next(answers, None)
+            with pytest.raises(TaskTimeoutError) as caught:
+                await client.generate("a cat", timeout=1)
+            assert caught.value.task is not None
+            assert (await caught.value.task).urls
+        assert wire.core.ledger(now()).accepted == 1
+
+    async def test_status_of_a_handle_whose_post_was_lost_tells_that(self) -> None:
+        async with emulated(round_trip=2.0) as (client, wire):
+            wire.answers = lambda _: NoAnswerError("reset")
+            with pytest.raises(TaskTimeoutError) as caught:
+                await client.generate("a cat", timeout=1)
+            task = caught.value.task
+            assert task is not None
+            await asyncio.sleep(5)
+            for ask in (task.status, task.result):
+                with pytest.raises(SubmitUnknownError):
+                    await ask()
+
 
 class TestCancellation:
     async def test_in_the_queue_it_is_withdrawn(self) -> None:
@@ -349,6 +385,16 @@ class TestAnswersToASubmit:
             await client.generate("second")
         assert wire.sent("POST") == 2
 
+    async def test_two_submits_with_one_id_are_one_task_and_one_unknown(self) -> None:
+        same = envelope(200, data={"taskId": "task_same"})
+        async with emulated(client={"stuck_after": 50.0}) as (client, wire):
+            wire.answers = lambda call: same if call.method == "POST" else None
+            first = await client.submit("first")
+            with pytest.raises(SubmitUnknownError, match="the task of another submit"):
+                await client.submit("second")
+            assert first.id == "task_same"
+            assert client.statistics().in_flight == 1
+
 
 class TestTheKey:
     async def test_a_wrong_key_stops_everything_and_is_asked_about_once(self) -> None:
@@ -379,6 +425,30 @@ class TestTheKey:
             with pytest.raises(AuthenticationError) as caught:
                 await task
             assert caught.value.task_id == task.id
+
+    async def test_submits_under_way_when_it_stops_are_told_too(self) -> None:
+        """The key is found wrong while one POST is about to be accepted and one to be refused."""
+        async with emulated(service=Stuck(60.0)) as (client, wire):
+            task = await client.submit("running")
+            loop = asyncio.get_running_loop()
+            held: dict[bytes, asyncio.Future[Reply]] = {
+                word: loop.create_future() for word in (b"accepted", b"busy")
+            }
+
+            def answers(call: Call) -> Answer:
+                late = [future for word, future in held.items() if word in (call.body or b"")]
+                return late[0] if late else envelope(401)
+
+            wire.answers = answers
+            waiting = [asyncio.create_task(client.generate(word.decode())) for word in held]
+            with pytest.raises(AuthenticationError):
+                await task
+            held[b"accepted"].set_result(envelope(200, data={"taskId": "task_late"}))
+            held[b"busy"].set_result(envelope(503))
+            accepted, busy = await asyncio.gather(*waiting, return_exceptions=True)
+            assert isinstance(accepted, AuthenticationError)
+            assert accepted.task_id == "task_late"
+            assert isinstance(busy, AuthenticationError)
 
 
 class TestTheBalance:
@@ -420,6 +490,30 @@ class TestTheBalance:
             assert isinstance(first, TaskFailedError)
             assert isinstance(second, InsufficientBalanceError)
             assert wire.sent("POST") == 1
+
+    async def test_an_old_task_that_failed_for_the_account_is_no_news(self) -> None:
+        service = FailFast(1.0, "INSUFFICIENT_CREDITS", "empty")
+        async with emulated(service=service, client=ONE_SLOT) as (client, wire):
+            old = await client.submit("long ago")
+            with pytest.raises(TaskFailedError):
+                await old
+            async with NanoBananaClient(transport=wire, limits=Limits(concurrent_tasks=1)) as later:
+                blocked = await later.submit("first")
+                queued = asyncio.create_task(later.generate("second"))
+                await soon()
+                assert (await later.task(str(old.id)).status()).state == "failed"
+                assert not queued.done()
+                queued.cancel()
+                assert blocked.id
+
+    async def test_between_two_tries_it_is_told_of_closing(self) -> None:
+        async with emulated() as (client, wire):
+            wire.answers = lambda _: Reply(500, {}, b"")
+            asking = asyncio.create_task(client.balance())
+            await asyncio.sleep(0.5)
+            await client.aclose()
+            with pytest.raises(ClientClosedError):
+                await asking
 
     @pytest.mark.parametrize(
         ("answer", "error"), [(envelope(429), RateLimitError), (envelope(503), ServerError)]
@@ -485,6 +579,37 @@ class TestLooks:
                 await task.status()
             wire.answers = lambda _: None
             await task
+
+    async def test_many_status_calls_keep_nobody_from_their_turn(self) -> None:
+        """A page with 600 progress bars, each asked for once a second: three times the budget."""
+        async with emulated(service=Stuck(300.0)) as (client, _):
+            tasks = await asyncio.gather(*(client.submit(f"cat {n}") for n in range(600)))
+
+            async def watch(task: Task) -> None:
+                while True:
+                    await task.status()
+                    await asyncio.sleep(1)
+
+            watchers = [asyncio.create_task(watch(task)) for task in tasks]
+            await asyncio.sleep(10)
+            began = now()
+            await asyncio.gather(*(client.submit(f"dog {n}") for n in range(20)))
+            assert now() - began < 2
+            for watcher in watchers:
+                watcher.cancel()
+            await asyncio.wait(watchers)
+
+    async def test_a_refusal_does_not_wait_for_the_next_look_at_a_stuck_task(self) -> None:
+        options = {"stuck_after": 10.0}
+        async with emulated(service=Stuck(10_000.0), client=options) as (client, wire):
+            task = await client.submit("stuck")
+            with pytest.raises(TaskStuckError):
+                await task
+            answers = iter([envelope(429)])
+            wire.answers = lambda call: next(answers, None) if call.method == "POST" else None
+            began = now()
+            await client.submit("next")
+            assert now() - began < 3
 
 
 class TestNoConnection:
@@ -623,13 +748,21 @@ class TestClosing:
     async def test_a_crash_inside_fails_every_waiter_and_not_the_caller_s_body(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        async with emulated(service=QUICK) as (client, wire):
+        """One task runs, a POST is under way, one waits in line, one asks: all are told."""
+        limits = {"limits": Limits(concurrent_tasks=2)}
+        async with emulated(service=Stuck(60.0), round_trip=1.0, client=limits) as (client, wire):
             task = await client.submit("running")
+            running = asyncio.create_task(task.result())
+            posted = asyncio.create_task(client.generate("under way"))
+            await asyncio.sleep(0.5)
+            queued = asyncio.create_task(client.generate("queued"))
             wire.answers = lambda _: ZeroDivisionError()
-            with pytest.raises(ClientCrashedError) as caught:
-                await task
-            assert isinstance(caught.value.__cause__, ExceptionGroup)
-            assert caught.value.task_id == task.id
+            asking = asyncio.create_task(client.balance())
+            ends = await asyncio.gather(running, posted, queued, asking, return_exceptions=True)
+            assert all(isinstance(end, ClientCrashedError | SubmitUnknownError) for end in ends)
+            assert isinstance(ends[0], ClientCrashedError)
+            assert isinstance(ends[0].__cause__, ExceptionGroup)
+            assert ends[0].task_id == task.id
             with pytest.raises(ClientCrashedError):
                 await client.generate("a cat")
         assert "crashed" in caplog.text

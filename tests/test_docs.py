@@ -14,6 +14,8 @@ from nanobanana_async._lifecycle import drawing
 from nanobanana_async.emulator import Emulator
 
 ROOT = Path(__file__).parent.parent
+# Explanations have none.
+EXAMPLES = {"README.md": 4, "tutorial.md": 6}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -45,7 +47,9 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_example_of_a_page_runs_in_order(page: Path) -> None:
     document = Sybil([PythonCodeBlockParser()], path=str(page.parent)).parse(page)
-    for example in document.examples():
+    examples = list(document.examples())
+    assert len(examples) == EXAMPLES.get(page.name, 0)
+    for example in examples:
         example.evaluate()
 
 

@@ -157,10 +157,11 @@ class TestLeaving:
             assert client.statistics().in_flight == 0
         assert sum(hasattr(record, "urls") for record in caplog.records) == 9
 
-    async def test_async_with_does_the_same(self) -> None:
+    async def test_a_run_with_a_name_is_left_by_async_with(self) -> None:
         async with emulated(service=LogNormal(5, 0.6), client=TEN_SLOTS) as (client, _):
             async with client.generate_many(Source()) as run:
-                await anext(run)
+                async for _outcome in run:
+                    break
             assert client.statistics().queued == 0
             with pytest.raises(StopAsyncIteration):
                 await anext(run)
@@ -246,6 +247,26 @@ class TestStopping:
         assert isinstance(error, APIConnectionError)
         assert len(outcomes) == source.read == ROOM
         assert all(isinstance(outcome.error, NotSubmittedError) for outcome in outcomes)
+
+    async def test_no_network_while_tasks_run_names_them(self) -> None:
+        client_options = {"connect_patience": 20.0, **TEN_SLOTS}
+        source = Source()
+        async with emulated(service=Stuck(50.0), client=client_options) as (client, wire):
+            rest = asyncio.create_task(rest_of(client.generate_many(source)))
+            await asyncio.sleep(5)
+            wire.answers = lambda _: NotSentError("unreachable")
+            outcomes, error = await rest
+        assert now() == pytest.approx(25, abs=2)
+        assert isinstance(error, APIConnectionError)
+        assert str(error).count("task_") == 10
+        assert len(outcomes) == source.read - 10
+
+    @pytest.mark.parametrize("requests", ["a cat", b"a cat", {"prompt": "a cat"}, None, 5])
+    async def test_what_is_no_series_of_requests_is_refused_at_once(self, requests: Any) -> None:
+        async with emulated() as (client, wire):
+            with pytest.raises(TypeError, match="requests must be an iterable"):
+                client.generate_many(requests)
+        assert wire.calls == []
 
 
 class TestPriority:

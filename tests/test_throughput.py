@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from nanobanana_async import ImageResult
+from nanobanana_async import ImageResult, Limits
 from nanobanana_async.emulator import LogNormal, Stalls
 from tests.emulated import emulated
 
@@ -58,10 +58,19 @@ async def test_ten_thousand_at_once(
 @pytest.mark.parametrize("offset", [0.0, 17.0, 43.5])
 @pytest.mark.parametrize("window", ["fixed", "bucket"])
 async def test_other_ways_to_count_refuse_nothing_either(window: str, offset: float) -> None:
+    """With a fifth of the limits on both sides, so that several minutes are full to the brim."""
     async with emulated(
-        service=LogNormal(8, SIGMA), window=window, window_offset=offset, round_trip=0.3
+        service=LogNormal(MEDIAN, SIGMA),
+        requests_per_minute=2_000,
+        concurrent_tasks=200,
+        window=window,
+        window_offset=offset,
+        round_trip=0.3,
+        client={"limits": Limits(requests_per_minute=2_000, concurrent_tasks=200)},
     ) as (client, wire):
-        await asyncio.gather(*(client.generate(f"cat {n}") for n in range(2_500)))
+        await asyncio.gather(*(client.generate(f"cat {n}") for n in range(2_000)))
         ledger = wire.core.ledger(asyncio.get_running_loop().time())
     assert sum(ledger.refused.values()) == 0
-    assert ledger.accepted == 2_500
+    assert ledger.accepted == 2_000
+    assert 1_950 <= ledger.fullest_fixed_window <= 2_000
+    assert 190 <= ledger.most_tasks <= 200
