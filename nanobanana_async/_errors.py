@@ -40,7 +40,7 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from nanobanana_async._models import TaskHandle
+from nanobanana_async._models import ImageRequest, TaskHandle
 
 __all__ = [
     "APIConnectionError",
@@ -242,7 +242,12 @@ class SubmitUnknownError(NanoBananaError):
     """The submit was sent and its answer was lost: it may have been accepted and paid for.
 
     It is never sent again unless `resubmit_unknown=True` says that paying twice is acceptable.
+
+    Attributes:
+        request: what was submitted, to tell which of many it was.
     """
+
+    request: ImageRequest | None = None
 
     default_advice = (
         "It may be running and paid for. Look at the account's task list before sending it again"

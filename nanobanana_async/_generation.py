@@ -45,6 +45,8 @@ class Generation:
     """Callers that await the result now."""
     returns: int = 0
     """How often the API was too busy to take it."""
+    doubted: bool = False
+    """True once it was refused with a key that turned out to be good."""
     handle: weakref.ref[Any] | None = None
     """The `Task` that callers hold, if any: weakly, for a handle refers to its generation."""
 

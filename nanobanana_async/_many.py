@@ -275,9 +275,10 @@ class _Run:
         self.outcomes.put_nowait(None)
 
     def _read_to_its_end(self, reader: asyncio.Task[None]) -> None:
-        stopped_by = self.engine.dispatcher.stopped_by
-        if reader.cancelled() and self._reading and stopped_by is not None:
-            self.error = self.error or fresh(stopped_by)
+        if reader.cancelled() and self._reading:  # not by this run: from outside, or by its source
+            stopped_by = self.engine.dispatcher.stopped_by
+            reason = fresh(stopped_by) if stopped_by else asyncio.CancelledError()
+            self.error = self.error or reason
         self._stop_reading()
 
     def _stop_reading(self) -> None:

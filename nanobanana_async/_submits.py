@@ -17,6 +17,7 @@ from nanobanana_async._codec import Accepted, Broken, Busy, Limited, Refused, Su
 from nanobanana_async._counters import Counters
 from nanobanana_async._errors import (
     APIStatusError,
+    AuthenticationError,
     InsufficientBalanceError,
     NanoBananaError,
     NotSubmittedError,
@@ -109,6 +110,11 @@ class Submits:
                 generation.returns += 1
                 wait = _BUSY_AGAIN.delay(generation.returns, self._random)
                 self._go_back(generation, now, wait)
+            case Refused(AuthenticationError()) if not generation.doubted:
+                # Not accepted. The dispatcher asks whether the key is wrong before anything else
+                # goes out; if it is, this call fails with all the others, else it is sent again.
+                generation.doubted = True
+                self._go_back(generation, now, wait=0.0)
             case Refused(error):
                 self._refuse(generation, error, now)
             case Broken(error):
@@ -170,6 +176,7 @@ class Submits:
             api_message=cause.api_message,
         )
         error.__cause__ = cause
+        error.request = generation.request
         if not generation.wanted:
             _logger.error(
                 "A submit nobody awaits any more may have been accepted: %s",

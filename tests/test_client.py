@@ -328,6 +328,7 @@ class TestAnswersToASubmit:
             with pytest.raises(SubmitUnknownError) as caught:
                 await client.generate("a cat")
             assert "may be running and paid for" in str(caught.value)
+            assert caught.value.request == ImageRequest("a cat")
             figures = client.statistics()
             assert (figures.unknown, figures.slots_unknown, figures.slots_left) == (1, 1, 999)
             await asyncio.sleep(51)
@@ -408,15 +409,20 @@ class TestTheKey:
                 await client.generate("one more")
             assert len(wire.calls) == sent < 20
 
-    async def test_a_glitch_fails_one_call_alone(self) -> None:
+    async def test_a_glitch_fails_nobody(self) -> None:
         async with emulated(service=QUICK, client=ONE_SLOT) as (client, wire):
             answers = iter([envelope(401)])
             wire.answers = lambda _: next(answers, None)
-            first, second = await asyncio.gather(
-                client.generate("first"), client.generate("second"), return_exceptions=True
-            )
-            assert isinstance(first, AuthenticationError)
-            assert not isinstance(second, BaseException)
+            await asyncio.gather(client.generate("first"), client.generate("second"))
+        assert wire.core.ledger(now()).accepted_by_prompt == {"first": 1, "second": 1}
+
+    async def test_where_the_balance_tells_nothing_a_second_refusal_is_believed(self) -> None:
+        async with emulated() as (client, wire):
+            no_endpoint = Reply(404, {}, b"")
+            wire.answers = lambda call: envelope(401) if call.method == "POST" else no_endpoint
+            with pytest.raises(AuthenticationError):
+                await client.generate("a cat")
+        assert wire.sent("POST") == 2
 
     async def test_waiters_of_running_tasks_get_their_task_s_id(self) -> None:
         async with emulated(service=Stuck(60.0)) as (client, wire):
@@ -710,11 +716,12 @@ class TestClosing:
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         async with emulated(api_key="another", round_trip=5.0) as (client, wire):
-            with pytest.raises(AuthenticationError):
-                await client.generate("a cat")
+            call = asyncio.create_task(client.generate("a cat"))
             while wire.sent("GET") < 1:
-                await soon()
+                await asyncio.sleep(0.1)
             await client.aclose()
+            with pytest.raises(ClientClosedError):
+                await call
         assert caplog.records == []
 
     async def test_a_cancelled_close_leaves_nothing_behind_either(self) -> None:

@@ -10,7 +10,13 @@ import pytest
 from attrs import evolve
 from PIL import Image
 
-from nanobanana_async import DownloadError, ImageResult, NanoBananaClient
+from nanobanana_async import (
+    AuthenticationError,
+    ClientClosedError,
+    DownloadError,
+    ImageResult,
+    NanoBananaClient,
+)
 from nanobanana_async.emulator import Emulator, Stuck
 
 
@@ -64,6 +70,41 @@ async def test_what_cannot_be_had_is_said_with_the_task_and_leaves_nothing(tmp_p
             await client.download(result, tmp_path / "cafe.png")
     assert caught.value.task_id == result.task_id
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_path_that_ends_in_a_slash_is_a_folder(tmp_path: Path) -> None:
+    async with generated() as (client, _, result):
+        path = await client.download(result, f"{tmp_path}/new/")
+    assert path == tmp_path / "new" / f"{result.task_id}.png"
+
+
+async def test_two_to_one_path_end_in_one_whole_picture(tmp_path: Path) -> None:
+    path = tmp_path / "cafe.png"
+    async with generated(full_size=True) as (client, _, result):
+        await asyncio.gather(*(client.download(result, path) for _ in range(4)))
+    with Image.open(path) as picture:
+        picture.load()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+async def test_closing_the_client_during_one_is_said(tmp_path: Path) -> None:
+    async with generated(faults={"download_503": 1.0}) as (client, emulator, result):
+        download = asyncio.create_task(client.download(result, tmp_path / "cafe.png"))
+        while not emulator.ledger().requests["download"]:
+            await asyncio.sleep(0)
+        await client.aclose()
+        with pytest.raises(ClientClosedError):
+            await download
+
+
+async def test_a_client_with_a_wrong_key_still_fetches_what_was_paid_for(tmp_path: Path) -> None:
+    async with (
+        generated() as (_, emulator, result),
+        NanoBananaClient("sk-wrong", base_url=emulator.url) as stranger,
+    ):
+        with pytest.raises(AuthenticationError):
+            await stranger.generate("a cat")
+        assert (await stranger.download(result, tmp_path / "cafe.png")).exists()
 
 
 async def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:

@@ -142,6 +142,17 @@ class TestReading:
             assert client.statistics().in_flight == 0
         assert wire.sent("POST") <= 10
 
+    async def test_a_source_that_is_cancelled_is_not_taken_for_complete(self) -> None:
+        async def source() -> AsyncIterator[str]:
+            yield "a cat"
+            raise asyncio.CancelledError
+
+        async with emulated(service=Stuck(5.0)) as (client, _):
+            run = client.generate_many(source())
+            assert (await anext(run)).result is not None
+            with pytest.raises(asyncio.CancelledError):
+                await anext(run)
+
 
 class TestLeaving:
     async def test_break_withdraws_what_was_not_sent_and_tracks_what_runs(

@@ -17,7 +17,7 @@ import pytest
 from aioresponses import aioresponses, core
 from yarl import URL
 
-from nanobanana_async import ImageRequest
+from nanobanana_async import ImageRequest, NanoBananaClient
 from nanobanana_async._codec import balance_call, status_call, submit_body, submit_call
 from nanobanana_async._specs import MODELS
 from nanobanana_async._transport import Connections, HttpTransport, api_root
@@ -282,6 +282,12 @@ class TestConnections:
         assert b"X-Team: blue" in seen[0]
         assert f"Authorization: Bearer {KEY}".encode() in seen[0]
         assert KEY.encode() not in seen[1]
+
+    async def test_a_closed_session_is_refused(self) -> None:
+        session = aiohttp.ClientSession()
+        await session.close()
+        with pytest.raises(ValueError, match="session is closed"):
+            NanoBananaClient(KEY, session=session)
 
     async def test_the_environment_s_proxy_is_used(self, monkeypatch: pytest.MonkeyPatch) -> None:
         seen: list[bytes] = []
