@@ -194,6 +194,23 @@ CASES: dict[str, tuple[str, dict[str, str], type[NanoBananaError]]] = {
         APIConnectionError,
     ),
     "empty prompt": ("await client.generate('')", {}, InvalidRequestError),
+    "20,001 characters": ("await client.generate('x' * 20_001)", {}, InvalidRequestError),
+    "15 reference images": (
+        f"await client.generate('a cat', image_urls=['{REFERENCE}'] * 15)",
+        {},
+        InvalidRequestError,
+    ),
+    "image-to-image without images": (
+        "await client.generate('a cat', mode='image-to-image')",
+        {},
+        InvalidRequestError,
+    ),
+    "an unknown ratio": (
+        "await client.generate('a cat', aspect_ratio='7:5')",
+        {},
+        InvalidRequestError,
+    ),
+    "an unknown task id": ("await client.task('task_123')", {}, TaskNotFoundError),
     "policy": ("await client.generate('a forbidden cat')", {}, TaskFailedError),
     "unreachable reference": (
         f"await client.generate('a cat', image_urls=['{UNREACHABLE}'])",
@@ -207,6 +224,19 @@ CASES: dict[str, tuple[str, dict[str, str], type[NanoBananaError]]] = {
 async def test_a_script_ends_with_one_clear_line(
     emulator: Emulator, call: str, environment: dict[str, str], error: type[NanoBananaError]
 ) -> None:
+    await run_script(emulator, call, environment, error)
+
+
+async def test_a_script_whose_balance_runs_out_ends_with_one_clear_line() -> None:
+    call = "print([o.index async for o in client.generate_many(map(str, range(9))) if o.result])"
+    async with Emulator(speed=100, service=Stuck(10.0), balance=0.5, price=0.1) as emulator:
+        await run_script(emulator, call, {}, InsufficientBalanceError)
+        assert emulator.ledger().accepted == 5
+
+
+async def run_script(
+    emulator: Emulator, call: str, environment: dict[str, str], error: type[NanoBananaError]
+) -> None:
     script = textwrap.dedent(SCRIPT).format(call=call)
     settings = {"APIXO_API_KEY": "sk-emulator", "APIXO_BASE_URL": emulator.url} | environment
     process = await asyncio.to_thread(
@@ -215,7 +245,7 @@ async def test_a_script_ends_with_one_clear_line(
         env=os.environ | settings,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,  # an unknown id is asked for during half a minute
         check=False,
     )
     *above, last = process.stderr.strip().splitlines()
