@@ -29,6 +29,7 @@ from nanobanana_async._errors import (
 )
 from nanobanana_async._generation import Generation
 from nanobanana_async._models import ImageRequest, ImageResult
+from nanobanana_async._submits import not_submitted
 from nanobanana_async._waiting import timed_out
 
 __all__ = ["GenerateMany", "Outcome", "Requests", "check_source"]
@@ -41,7 +42,7 @@ _READ_AT_ONCE: Final = 50
 # What ends a run: at once, or when what was not sent has been handed out, or what runs, too.
 _AT_ONCE = (AuthenticationError, ClientClosedError, ClientCrashedError)
 _WHEN_THE_UNSENT_ARE_OUT = APIConnectionError
-_WHEN_THE_REST_IS_DONE = InsufficientBalanceError
+_WHEN_DONE = (InsufficientBalanceError,)
 
 
 @frozen(kw_only=True)
@@ -149,6 +150,14 @@ def _leave_from_anywhere(loop: asyncio.AbstractEventLoop, run: _Run) -> None:
 
 
 @define(eq=False)
+class _Waiting:
+    """What belongs to a generation whose end is waited for."""
+
+    outcome: Callable[..., Outcome]
+    timer: asyncio.TimerHandle | None = None
+
+
+@define(eq=False)
 class _Run:
     """The state behind a `GenerateMany`, which it must not refer to: see `_leave`."""
 
@@ -160,7 +169,7 @@ class _Run:
     room: asyncio.Semaphore = field(init=False)
     reader: asyncio.Task[None] | None = field(default=None, init=False)
     error: BaseException | None = field(default=None, init=False)
-    _live: dict[Generation, asyncio.TimerHandle | None] = field(factory=dict, init=False)
+    _live: dict[Generation, _Waiting] = field(factory=dict, init=False)
     _reading: bool = field(default=True, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -208,10 +217,10 @@ class _Run:
             return
         generation.waiters += 1
         generation.result.add_done_callback(partial(self._ended, generation, outcome))
-        self._live[generation] = None
+        waiting = self._live[generation] = _Waiting(outcome)
         if self.timeout is not None:
             time_out = partial(self._time_out, generation, outcome)
-            self._live[generation] = self.engine.loop.call_later(self.timeout, time_out)
+            waiting.timer = self.engine.loop.call_later(self.timeout, time_out)
         self.engine.dispatcher.submit(generation)
 
     def _ended(
@@ -238,7 +247,7 @@ class _Run:
         """Stop waiting for one; False where that was over before."""
         if generation not in self._live:
             return False
-        timer = self._live.pop(generation)
+        timer = self._live.pop(generation).timer
         if timer is not None:
             timer.cancel()
         generation.waiters -= 1
@@ -251,25 +260,35 @@ class _Run:
         if isinstance(reason, _AT_ONCE):
             self._end_at_once(reason, generation)
             return
-        if isinstance(reason, _WHEN_THE_UNSENT_ARE_OUT) and self._reading:
-            # All the unsent failed in one step: their callbacks come before this one.
-            self._stop_reading()
-            self.engine.loop.call_soon(self._end_at_once, reason, None)
-        if isinstance(reason, _WHEN_THE_REST_IS_DONE) and self.error is None:
-            self.error = fresh(reason)
-            self._stop_reading()
         self.outcomes.put_nowait(outcome)
+        if self.error is None and isinstance(reason, (*_WHEN_DONE, _WHEN_THE_UNSENT_ARE_OUT)):
+            self.error = fresh(reason)
+            if isinstance(reason, _WHEN_THE_UNSENT_ARE_OUT):
+                # Others failed in the same step: their callbacks come before this one.
+                self.engine.loop.call_soon(self._end_unsent, self.error)
+            self._stop_reading()
         self._end_if_done()
 
     def _end_at_once(self, reason: NanoBananaError, generation: Generation | None) -> None:
         """Pictures that wait to be handed out still are; then the error, which names what runs."""
-        if isinstance(self.error, (*_AT_ONCE, _WHEN_THE_UNSENT_ARE_OUT)):
+        if isinstance(self.error, _AT_ONCE):
             return
-        self.error = fresh(reason)
-        self.error.task_id = None
+        error = self.error = fresh(reason)
+        error.task_id = None
         running = [one.task_id for one in (generation, *self._live) if one and one.task_id]
+        self._end_naming(error, running)
+
+    def _end_unsent(self, error: NanoBananaError) -> None:
+        """No connection: what waits in line is handed out, its own patience over or not."""
+        for generation, waiting in list(self._live.items()):
+            if self.engine.dispatcher.leave(generation):
+                self._forget(generation)
+                self.outcomes.put_nowait(waiting.outcome(error=not_submitted(error)))
+        self._end_naming(error, [one.task_id for one in self._live if one.task_id])
+
+    def _end_naming(self, error: NanoBananaError, running: list[str]) -> None:
         if running:
-            self.error.advice += f". Still running at the API: {', '.join(running)}"
+            error.advice += f". Still running at the API: {', '.join(running)}"
         self._stop_reading()
         self.leave()
         self.outcomes.put_nowait(None)

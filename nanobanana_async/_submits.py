@@ -34,7 +34,7 @@ from nanobanana_async._queue import TwoClassQueue
 from nanobanana_async._retry import Backoff
 from nanobanana_async._tracker import Tracker
 
-__all__ = ["Submits"]
+__all__ = ["Submits", "not_submitted"]
 
 _logger = logging.getLogger("nanobanana_async")
 
@@ -134,7 +134,7 @@ class Submits:
             if generation.started_at <= started_until:
                 generation.apply(Event.WITHDRAWN)
                 self._queue.remove(generation)
-                generation.fail(_not_submitted(error) if generation.bulk else fresh(error))
+                generation.fail(not_submitted(error) if generation.bulk else fresh(error))
 
     def _go_back(self, generation: Generation, now: float, wait: float) -> None:
         """It was certainly not accepted: back to the front, unless its caller has gone."""
@@ -199,7 +199,8 @@ def _duplicate(task_id: str) -> APIStatusError:
     return APIStatusError("the answer names the task of another submit", task_id=task_id)
 
 
-def _not_submitted(cause: NanoBananaError) -> NotSubmittedError:
+def not_submitted(cause: NanoBananaError) -> NotSubmittedError:
+    """Build the error of a bulk request that was read and is not sent any more."""
     error = NotSubmittedError(f"Not submitted, nothing was paid: {cause.args[0]}")
     error.__cause__ = cause
     return error

@@ -272,6 +272,45 @@ class TestStopping:
         assert str(error).count("task_") == 10
         assert len(outcomes) == source.read - 10
 
+    @pytest.mark.parametrize("count", [1, 5, 15])
+    async def test_no_network_is_raised_where_the_source_is_read_to_its_end(
+        self, count: int
+    ) -> None:
+        client_options = {"connect_patience": 20.0, **TEN_SLOTS}
+        async with emulated(service=Stuck(50.0), client=client_options) as (client, wire):
+            running = [await client.submit(f"dog {number}") for number in range(count % 10)]
+            wire.answers = lambda _: NotSentError("unreachable")
+            run = client.generate_many([f"cat {number}" for number in range(count)])
+            outcomes, error = await rest_of(run)
+            assert now() < 30
+            assert all(task.id for task in running)
+        assert isinstance(error, APIConnectionError)
+        assert [type(outcome.error) for outcome in outcomes] == [NotSubmittedError] * count
+
+    async def test_no_network_hands_out_what_was_read_late_too(self) -> None:
+        async def source() -> AsyncIterator[str]:
+            yield "early"
+            await asyncio.sleep(15)
+            yield "late"
+            await asyncio.sleep(1_000)
+
+        async with emulated(client={"connect_patience": 20.0}) as (client, wire):
+            wire.answers = lambda _: NotSentError("unreachable")
+            outcomes, error = await rest_of(client.generate_many(source()))
+        assert now() == pytest.approx(20, abs=1.1)
+        assert isinstance(error, APIConnectionError)
+        assert [outcome.request.prompt for outcome in outcomes] == ["early", "late"]
+
+    async def test_no_money_for_the_only_one_read_so_far_is_handed_out(self) -> None:
+        async def source() -> AsyncIterator[str]:
+            yield "a cat"
+            await asyncio.sleep(1_000)
+
+        async with emulated(balance=0.0) as (client, _):
+            outcomes, error = await rest_of(client.generate_many(source()))
+        assert isinstance(error, InsufficientBalanceError)
+        assert [type(outcome.error) for outcome in outcomes] == [InsufficientBalanceError]
+
     @pytest.mark.parametrize("requests", ["a cat", b"a cat", {"prompt": "a cat"}, None, 5])
     async def test_what_is_no_series_of_requests_is_refused_at_once(self, requests: Any) -> None:
         async with emulated() as (client, wire):
