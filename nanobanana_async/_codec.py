@@ -28,7 +28,7 @@ from nanobanana_async._errors import (
 )
 from nanobanana_async._models import ImageRequest, TaskStatus
 from nanobanana_async._specs import ModelSpec
-from nanobanana_async._wire import Call, Reply
+from nanobanana_async._wire import LONGEST_BODY, Call, Reply
 
 __all__ = [
     "Accepted",
@@ -48,6 +48,7 @@ __all__ = [
     "status_call",
     "submit_body",
     "submit_call",
+    "tells_nothing",
 ]
 
 _OK = 200
@@ -154,6 +155,17 @@ Negative: TypeAlias = Refused | Limited | Busy | Broken
 SubmitAnswer: TypeAlias = Accepted | Negative
 LookAnswer: TypeAlias = Seen | Negative
 BalanceAnswer: TypeAlias = Answer | Negative
+
+
+def tells_nothing(answer: object) -> bool:
+    """True for an answer that no working API gave: a 5xx, something unreadable, a strange 4xx.
+
+    Not a refusal in the API's envelope, and not a 429: those say what the API thinks.
+    """
+    if isinstance(answer, Refused):
+        return type(answer.error) is APIStatusError  # the 4xx without an envelope
+    return isinstance(answer, Busy | Broken)
+
 
 _Millis = NewType("_Millis", int)
 _Text = NewType("_Text", str)
@@ -265,7 +277,8 @@ def read_balance(reply: Reply, base_url: str) -> BalanceAnswer:
 
 
 def _data_of(reply: Reply, base_url: str) -> BalanceAnswer:
-    envelope = _structured(_parsed(reply.body), _Envelope)
+    parsed = _parsed(reply.body) if len(reply.body) <= LONGEST_BODY else None
+    envelope = _structured(parsed, _Envelope)
     good = 200 <= reply.status < 300  # noqa: PLR2004 - HTTP's own classes
     # Two numbers that disagree prove nothing, but for 2xx: there the envelope's code is the answer.
     code = envelope.code if envelope and (good or envelope.code == reply.status) else None

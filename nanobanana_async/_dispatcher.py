@@ -47,13 +47,15 @@ from nanobanana_async._generation import Generation, fail
 from nanobanana_async._lifecycle import State
 from nanobanana_async._models import TaskStatus
 from nanobanana_async._schedule import MINIMUM_GAP
-from nanobanana_async._submits import Submits
+from nanobanana_async._submits import Post, Submits
 from nanobanana_async._tracker import Tracker
 
 __all__ = ["Dispatcher"]
 
 LOOK_SHARE: Final = 8
 """At least one request in this many is a look, while any is due."""
+_LAST_PROBE: Final = 2.0
+"""Seconds before giving up on the network in which one more probe is sent."""
 
 
 @define(eq=False)
@@ -185,17 +187,14 @@ class Dispatcher:
         return max(work, self._gateway.opens_at(now))
 
     def _submit_at(self) -> float:
-        # While the rate is in doubt no submit is the probe: its refusal would prove nothing.
-        if not self._gateway.rate.is_open:
-            return inf
-        return max(self._submits.ready_at(), self._gateway.submits_from)
+        return self._submits.ready_at() if self._gateway.takes_submits else inf
 
     def _look_at(self) -> float:
         return self._tracker.schedule.next_at() if self._gateway.takes_looks else inf
 
     def _probe_at(self, now: float) -> float:
-        """The rate is in doubt, somebody waits, and no look is due soon: ask the balance."""
-        in_doubt = not self._gateway.rate.is_open and len(self._submits) > 0
+        """Somebody waits for a probe, which no submit may be, and no look is due: the balance."""
+        in_doubt = not self._gateway.takes_submits and len(self._submits) > 0
         return -inf if in_doubt and self._look_at() > now + MINIMUM_GAP else inf
 
     def _decide(self, now: float, group: asyncio.TaskGroup) -> None:
@@ -230,19 +229,17 @@ class Dispatcher:
 
     def _send_submit(self, now: float, group: asyncio.TaskGroup) -> None:
         self._without_look += 1
-        generation, credit_probe = self._submits.begin(now)
+        post = self._submits.begin(now)
         attempt = self._gateway.begin("submit", now)
-        post = self._submit(generation, attempt, credit_probe)
-        self._posts[generation] = group.create_task(post)
+        self._posts[post.generation] = group.create_task(self._submit(post, attempt))
 
-    async def _submit(self, generation: Generation, attempt: Attempt, credit_probe: int) -> None:
+    async def _submit(self, post: Post, attempt: Attempt) -> None:
+        generation = post.generation
         call = submit_call(generation.model, generation.body)
         read = partial(read_submit, base_url=self._base_url)
         answer = await self._gateway.exchange(attempt, call, read)
         now = self._loop.time()
-        self._submits.answered(
-            generation, answer, credit_probe=credit_probe, sent_at=attempt.sent_at, now=now
-        )
+        self._submits.answered(post, answer, sent_at=attempt.sent_at, now=now)
         del self._posts[generation]  # only now: a crash in between would lose it
         self._learn(answer, now)
 
@@ -250,7 +247,8 @@ class Dispatcher:
 
     def _send_look(self, generation: Generation, now: float, group: asyncio.TaskGroup) -> None:
         self._without_look = 0
-        group.create_task(self._look(generation, self._gateway.begin("look", now)))
+        attempt = self._gateway.begin("look", now, about=generation.task_id)
+        group.create_task(self._look(generation, attempt))
 
     async def _look(self, generation: Generation, attempt: Attempt) -> None:
         task_id = str(generation.task_id)
@@ -349,6 +347,10 @@ class Dispatcher:
         self._network_cause = cause
         if self._give_up_at == inf and self._connect_patience < inf:
             self._give_up_at = now + self._connect_patience
+        # A last probe, so that nobody gives up right after the network came back.
+        last_probe_at = self._give_up_at - _LAST_PROBE
+        if last_probe_at > now:
+            self._gateway.network.hasten(last_probe_at)
 
     def _give_up(self, now: float) -> None:
         """Fail the calls whose patience is over; each counts from when it began, or the loss."""

@@ -15,7 +15,6 @@ from random import Random, getrandbits
 from typing import Any, Final
 from weakref import WeakValueDictionary, ref
 
-from anyio import CapacityLimiter
 from attrs import frozen
 
 from nanobanana_async._counters import Counters
@@ -24,9 +23,10 @@ from nanobanana_async._errors import ClientClosedError, ClientCrashedError
 from nanobanana_async._gateway import Gateway
 from nanobanana_async._generation import Generation
 from nanobanana_async._lifecycle import State
-from nanobanana_async._limits import Limits, Slots
+from nanobanana_async._limits import Limits
 from nanobanana_async._models import Statistics
 from nanobanana_async._schedule import StalestFirst
+from nanobanana_async._slots import Slots
 from nanobanana_async._submits import Submits
 from nanobanana_async._task import Task
 from nanobanana_async._tracker import Tracker
@@ -68,10 +68,11 @@ class Engine:
         # From the global generator, so that a program that seeds that one is repeatable.
         self.random = random = Random(getrandbits(64))
         self._counters = Counters(self.loop.time())
-        self._slots = Slots(CapacityLimiter(settings.limits.concurrent_tasks))
+        self._slots = Slots(settings.limits.concurrent_tasks, random)
         self._gateway = Gateway(
             transport,
-            settings.limits,
+            settings.limits.requests_per_minute,
+            self._slots,
             self.loop,
             self._counters,
             settings.request_timeout,
@@ -192,7 +193,9 @@ class Engine:
             in_flight=len(self.tracker.tasks),
             slots_left=self._slots.left,
             slots_unknown=self._slots.unknown,
+            slots_in_force=self._slots.in_force,
             tokens_left=self._gateway.left(now),
+            rate_in_force=self._gateway.rate_in_force(now),
             submits=counters.requests["submit"],
             checks=counters.requests["look"],
             other_requests=counters.requests["balance"],

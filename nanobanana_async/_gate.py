@@ -37,6 +37,11 @@ class Gate:
         return self.closed_at is None
 
     @property
+    def failures(self) -> int:
+        """Probes in a row that met the same trouble, and closings without a wait of their own."""
+        return self._failures
+
+    @property
     def opens_at(self) -> float:
         """From when a request may pass: -inf while open, inf while a probe is under way."""
         return inf if self._probe else self._opens_at
@@ -62,6 +67,10 @@ class Gate:
         """The probe failed for another reason: the next one goes out after the same wait."""
         if self._ends(probe):
             self._opens_at = now + self._backoff.delay(max(self._failures, 1), self._random)
+
+    def hasten(self, at: float) -> None:
+        """Let the next probe out at `at`, if it would be later."""
+        self._opens_at = min(self._opens_at, at)
 
     def open(self) -> None:
         self.closed_at = None

@@ -9,9 +9,11 @@ from typing import Any
 
 from attrs import define, field
 
+from nanobanana_async._changes import Changes
 from nanobanana_async._errors import NanoBananaError
 from nanobanana_async._lifecycle import Event, State, advance
 from nanobanana_async._models import ImageRequest, ImageResult, TaskStatus
+from nanobanana_async._service_times import ServiceClass
 
 __all__ = ["Generation", "fail"]
 
@@ -41,6 +43,8 @@ class Generation:
     accepted: asyncio.Future[str] | None = None
     lookers: list[tuple[float, asyncio.Future[TaskStatus]]] = field(factory=list)
     """Who asked for a fresh status, each with the loop's time at which the asking began."""
+    changes: Changes | None = None
+    """What listeners to its states read; exists only where somebody has listened."""
     waiters: int = 0
     """Callers that await the result now."""
     returns: int = 0
@@ -79,6 +83,15 @@ class Generation:
         return self.state is not before
 
     @property
+    def service_class(self) -> ServiceClass:
+        """What its service time depends on, as far as is known."""
+        request = self.request
+        if request is None:
+            return (self.model, None, None, None)
+        mode = request.mode or ("image-to-image" if request.image_urls else "text-to-image")
+        return (self.model, mode, request.resolution, request.provider)
+
+    @property
     def wanted(self) -> bool:
         """True while somebody waits for it, or could."""
         handle = self.handle() if self.handle else None
@@ -94,11 +107,21 @@ class Generation:
             fail(self.accepted, error)
         fail(self.result, error)
         self.fail_lookers(error)
+        if self.changes is not None:
+            self.changes.fail(error)
+            self.changes = None
 
     def fail_waiters(self, error: NanoBananaError) -> None:
         """Give `error` to those who wait now; the task goes on, and so may whoever asks later."""
         self.fail(error)
         self.result = asyncio.get_running_loop().create_future()
+
+    def tell(self, status: TaskStatus) -> None:
+        """Tell listeners a state; of a finished task it is the last one."""
+        if self.changes is not None:
+            self.changes.tell(status)
+            if status.finished:
+                self.changes.end()
 
     def answer_lookers(self, status: TaskStatus) -> None:
         """Give a fresh status to those who asked for one."""

@@ -22,7 +22,7 @@ class WindowLedger:
     """`places` requests in any `window` seconds.
 
     Args:
-        places: requests that one window holds.
+        places: requests that one window holds; may be set anew at any time.
         grace: seconds after giving up on an answer in which the server may still count the request.
         window: seconds.
     """
@@ -43,8 +43,16 @@ class WindowLedger:
                 line.popleft()
         return self.places - self._under_way - len(self._answered) - len(self._given_up)
 
+    def answered_within_window(self, now: float) -> int:
+        """Return how many answers came in the last `window` seconds."""
+        self.left(now)
+        return len(self._answered)
+
     def free_at(self, now: float) -> float:
-        """From when a place is free: -inf for now, inf while all belong to requests under way."""
+        """From when a place may be free: -inf for now, inf while all belong to requests under way.
+
+        Where `places` was lowered, several have to come free before one can be taken.
+        """
         if self.left(now) > 0:
             return -inf
         return min((line[0] for line in (self._answered, self._given_up) if line), default=inf)

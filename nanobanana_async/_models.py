@@ -171,8 +171,12 @@ class Statistics:
     """Tasks that could be submitted right now."""
     slots_unknown: int
     """Slots held by submits whose answer was lost, which may be running."""
+    slots_in_force: int
+    """Slots that the API grants at the moment: the limit, or fewer after refusals."""
     tokens_left: int
     """Requests that the last 60 seconds leave room for."""
+    rate_in_force: int
+    """Requests a minute that the client keeps to: the limit, or fewer after refusals."""
     submits: int
     """Submits sent."""
     checks: int

@@ -11,7 +11,7 @@ from math import inf
 from random import Random
 from typing import Final, assert_never
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from nanobanana_async._codec import Accepted, Broken, Busy, Limited, Refused, SubmitAnswer
 from nanobanana_async._counters import Counters
@@ -29,22 +29,36 @@ from nanobanana_async._gate import Gate
 from nanobanana_async._gateway import NotSent
 from nanobanana_async._generation import Generation
 from nanobanana_async._lifecycle import Event, State
-from nanobanana_async._limits import Slots
 from nanobanana_async._queue import TwoClassQueue
 from nanobanana_async._retry import Backoff
+from nanobanana_async._slots import Slots
 from nanobanana_async._tracker import Tracker
 
-__all__ = ["Submits", "not_submitted"]
+__all__ = ["Post", "Submits", "not_submitted"]
 
 _logger = logging.getLogger("nanobanana_async")
 
 _BUSY_AGAIN: Final = Backoff(1.0, 30.0, jitter=0.1)
 _AT_ONCE: Final = Backoff(0.0, 0.0)
+_UNKNOWN_AGAIN: Final = Backoff(1.0, 30.0, jitter=0.1)
+_UNKNOWN_IN_A_ROW: Final = 8
+_SHORTEST_HOLD: Final = 30.0
+
+
+@frozen
+class Post:
+    """A submit that was decided on: it has its slot."""
+
+    generation: Generation
+    credit_probe: int
+    """Its number as a probe of the account's credit; 0 where it is none."""
+    doubt_probe: int
+    """Likewise, of whether submits are answered."""
 
 
 @define
 class Submits:
-    """The queue in front of the slots, and the account's credit."""
+    """The queue in front of the slots, and the gates for what concerns submits alone."""
 
     _slots: Slots
     _tracker: Tracker
@@ -54,9 +68,13 @@ class Submits:
     _queue: TwoClassQueue[Generation] = field(factory=TwoClassQueue, init=False)
     _credit: Gate = field(init=False)
     """Closed after a 402: the next submit goes out alone, and its acceptance opens it."""
+    _doubt: Gate = field(init=False)
+    """Closed after several unknown submits in a row: an hour of 502s must not cost 30,000."""
+    _unknown_in_a_row: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._credit = Gate(_AT_ONCE, self._random)
+        self._doubt = Gate(_UNKNOWN_AGAIN, self._random)
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -75,35 +93,29 @@ class Submits:
 
     def ready_at(self) -> float:
         """From when one may go out: -inf for now, inf while there is nobody or no slot."""
-        if self._slots.left == 0:
-            return inf
-        return max(self._queue.ready_at(), self._credit.opens_at)
+        gates = max(self._credit.opens_at, self._doubt.opens_at)
+        return max(self._queue.ready_at(), self._slots.free_at(), gates)
 
-    def begin(self, now: float) -> tuple[Generation, int]:
-        """Take the next one and a slot for it; beside it its number as a probe of the credit."""
+    def begin(self, now: float) -> Post:
+        """Take the next one and a slot for it."""
         generation = self._queue.pop(now)
         self._slots.take(generation)
         generation.apply(Event.SENT)
-        return generation, self._credit.enter()
+        return Post(generation, self._credit.enter(), self._doubt.enter())
 
     def answered(
-        self,
-        generation: Generation,
-        answer: SubmitAnswer | NotSent,
-        *,
-        credit_probe: int,
-        sent_at: float,
-        now: float,
+        self, post: Post, answer: SubmitAnswer | NotSent, *, sent_at: float, now: float
     ) -> None:
         """Do what the answer to a submit asks for, in one step."""
+        generation = post.generation
+        self._learn(post, answer, now)
         match answer:
             case Accepted(task_id) if task_id in self._tracker.tasks:
                 # Two submits for one task: one of them was answered with the other's id.
                 self._lose(generation, _duplicate(task_id), now)
             case Accepted(task_id):
-                self._credit.open()
+                self._slots.accepted(generation)
                 self._tracker.accepted(generation, task_id, sent_at, now)
-                return
             case NotSent() | Limited():
                 self._go_back(generation, now, wait=0.0)
             case Busy():
@@ -121,7 +133,31 @@ class Submits:
                 self._lose(generation, error, now)
             case _:
                 assert_never(answer)
-        self._credit.probe_failed(credit_probe, now)
+
+    def _learn(self, post: Post, answer: SubmitAnswer | NotSent, now: float) -> None:
+        if isinstance(answer, Accepted):
+            self._credit.open()
+        else:
+            self._credit.probe_failed(post.credit_probe, now)
+        match answer:
+            case Accepted() | Refused() | Limited():
+                self._doubt.open()
+                self._unknown_in_a_row = 0
+            case NotSent() | Busy():
+                self._doubt.probe_told_nothing(post.doubt_probe, now)
+            case Broken():
+                self._unknown(post, now)
+
+    def _unknown(self, post: Post, now: float) -> None:
+        self._unknown_in_a_row += 1
+        if not self._doubt.is_open:
+            self._doubt.probe_failed(post.doubt_probe, now)
+        elif self._unknown_in_a_row >= _UNKNOWN_IN_A_ROW:
+            _logger.warning(
+                "The answers to %d submits in a row were lost; submitting one at a time",
+                self._unknown_in_a_row,
+            )
+            self._doubt.close(now)
 
     def out_of_credit(self, error: InsufficientBalanceError, now: float) -> None:
         """Fail all who wait in line; the next call made later goes out alone as a probe."""
@@ -162,7 +198,7 @@ class Submits:
             generation.apply(Event.LOST)
             self._resubmit(generation, now)
         else:
-            self._slots.keep(generation, now + self._unknown_hold)
+            self._slots.keep(generation, now + self._hold_of(generation))
             self.lost(generation, cause)
 
     def lost(self, generation: Generation, cause: NanoBananaError) -> None:
@@ -185,12 +221,17 @@ class Submits:
             )
         generation.fail(error)
 
+    def _hold_of(self, generation: Generation) -> float:
+        """Return for how long a submit that may be running keeps its slot."""
+        learned = self._tracker.service_times.slow(generation.service_class)
+        return self._unknown_hold if learned is None else max(_SHORTEST_HOLD, learned)
+
     def _resubmit(self, generation: Generation, now: float) -> None:
         """Its caller takes the risk. The lost attempt may run too: it holds a slot of its own."""
         ghost = object()
         self._slots.release(generation)
         self._slots.take(ghost)
-        self._slots.keep(ghost, now + self._unknown_hold)
+        self._slots.keep(ghost, now + self._hold_of(generation))
         generation.apply(Event.RESUBMITTED)
         self._queue.push_front(generation, bulk=generation.bulk)
 

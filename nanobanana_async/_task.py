@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from typing import Any, Final
 
+from nanobanana_async._changes import Changes
 from nanobanana_async._dispatcher import Dispatcher
 from nanobanana_async._errors import TaskTimeoutError
 from nanobanana_async._generation import Generation
@@ -98,6 +99,29 @@ class Task:
         generation.lookers.append((self._loop.time(), looker))
         self._dispatcher.look(generation)
         return await looker
+
+    async def events(self) -> AsyncIterator[TaskStatus]:
+        """Iterate over the states of the task: the last one seen, then each new one, to the end.
+
+        Takes no requests of its own: states come from the looks that the client makes anyway. Any
+        number of listeners; each sees every state, a slow one holds nobody up. The last status is
+        a finished one, ``failed`` too. Leaving early, or cancelling, ends this listening alone.
+
+        Raises:
+            TaskError, ClientClosedError: as `result`, but for a failure, which is a state.
+        """
+        self._track()
+        generation = self._generation
+        if generation.state in TERMINAL or generation.result.done():
+            if generation.status is None or not generation.status.finished:
+                await asyncio.shield(generation.result)  # raises what it ended with
+            else:
+                yield generation.status
+            return
+        if generation.changes is None:
+            generation.changes = Changes(generation.status)
+        async for status in generation.changes.read():
+            yield status
 
     async def _accepted(self) -> None:
         generation = self._generation

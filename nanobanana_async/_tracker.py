@@ -26,10 +26,11 @@ from nanobanana_async._errors import (
 from nanobanana_async._failures import failure
 from nanobanana_async._generation import Generation
 from nanobanana_async._lifecycle import Event, State
-from nanobanana_async._limits import Slots
 from nanobanana_async._models import ImageResult, TaskStatus
 from nanobanana_async._retry import Backoff
 from nanobanana_async._schedule import Schedule
+from nanobanana_async._service_times import ServiceTimes
+from nanobanana_async._slots import Slots
 
 __all__ = ["STATUS_PATIENCE", "Tracker", "refused_for_long"]
 
@@ -43,6 +44,7 @@ _UNREADABLE_PATIENCE: Final = 60.0
 _MISSING_PATIENCE: Final = {False: 30.0, True: 600.0}  # by whether it was ever seen
 _MISSING_LOOKS: Final = 3
 _STUCK_GAP: Final = 60.0
+_WARNED: Final = 20  # states that are warned of: the set must not grow with what a server invents
 
 
 @define
@@ -54,6 +56,7 @@ class Tracker:
     counters: Counters
     stuck_after: float
     random: Random
+    service_times: ServiceTimes = field(factory=ServiceTimes, init=False)
     tasks: dict[str, Generation] = field(factory=dict, init=False)
     _warned_states: set[str] = field(factory=set, init=False)
 
@@ -113,6 +116,8 @@ class Tracker:
         generation.answer_lookers(status)
         if status.state not in _KNOWN_STATES:
             self._warn_once(status)
+        if status.urls or status.state != "success":  # else there may be more to tell of it
+            generation.tell(status)
         if status.state == "failed":
             self._failed(generation, status, now)
         elif status.state == "success" and status.urls:
@@ -146,6 +151,8 @@ class Tracker:
         if not self._end(generation, Event.SUCCEEDED, now):
             return
         self.counters.succeeded += 1
+        if status.service_time is not None:
+            self.service_times.observe(generation.service_class, status.service_time)
         result = ImageResult(
             task_id=status.task_id,
             urls=status.urls,
@@ -227,7 +234,7 @@ class Tracker:
         generation.fail(error)
 
     def _warn_once(self, status: TaskStatus) -> None:
-        if status.state not in self._warned_states:
+        if status.state not in self._warned_states and len(self._warned_states) < _WARNED:
             self._warned_states.add(status.state)
             _logger.warning(
                 "The API reports a state that is not documented, %r; taken as not finished",

@@ -16,7 +16,7 @@ from aiohttp.typedefs import LooseHeaders, StrOrURL
 from attrs import define, field, frozen
 from yarl import URL
 
-from nanobanana_async._wire import Call, NoAnswerError, NotSentError, Reply
+from nanobanana_async._wire import LONGEST_BODY, Call, NoAnswerError, NotSentError, Reply
 
 __all__ = ["Connections", "HttpTransport", "api_root"]
 
@@ -114,6 +114,14 @@ def _trusts_environment(root: URL, session: aiohttp.ClientSession | None) -> boo
     return session is None or session.trust_env
 
 
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """Read a body, but of an endless one no more than it takes to see that it is too long."""
+    body = await content.read(LONGEST_BODY + 1)
+    while not content.at_eof() and len(body) <= LONGEST_BODY:
+        body += await content.read(LONGEST_BODY + 1)
+    return body
+
+
 async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
     context.trace_request_ctx.connected = True
 
@@ -147,7 +155,7 @@ class HttpTransport:
                 allow_redirects=False,
                 trace_request_ctx=trace,
             ) as response:
-                body = await response.read()
+                body = await _beginning(response.content)
                 return Reply(response.status, response.headers, body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             failure = self._failure(error, timeout, connected=trace.connected)

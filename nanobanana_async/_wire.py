@@ -7,11 +7,14 @@ is the same over both.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from attrs import frozen
 
-__all__ = ["Call", "NoAnswerError", "NotSentError", "Reply", "Transport"]
+__all__ = ["LONGEST_BODY", "Call", "NoAnswerError", "NotSentError", "Reply", "Transport"]
+
+LONGEST_BODY: Final = 1 << 20
+"""Bytes; the API's answers have a few hundred. A longer one is none of its, and is not read on."""
 
 
 @frozen
@@ -26,7 +29,10 @@ class Call:
 
 @frozen
 class Reply:
-    """A whole HTTP answer; its header names are in lower case or looked up without case."""
+    """A whole HTTP answer; its header names are in lower case or looked up without case.
+
+    A body longer than `LONGEST_BODY` may be cut anywhere beyond that.
+    """
 
     status: int
     headers: Mapping[str, str]

