@@ -230,7 +230,7 @@ class Dispatcher:
     def _send_submit(self, now: float, group: asyncio.TaskGroup) -> None:
         self._without_look += 1
         post = self._submits.begin(now)
-        attempt = self._gateway.begin("submit", now)
+        attempt = self._gateway.begin("submit", now, about=post.generation)
         self._posts[post.generation] = group.create_task(self._submit(post, attempt))
 
     async def _submit(self, post: Post, attempt: Attempt) -> None:

@@ -265,9 +265,9 @@ class Gateway:
             attempt.kind,
             extra={"kind": attempt.kind, "retry_after": answer.retry_after},
         )
-        self._learned.freeze(now)
+        self._learned.refused(now)
         if attempt.kind == "submit":
-            self._slots.doubt()
+            self._slots.doubt(attempt.about)
             self._refused_submit = answer
             self.rate.close(now, 0.0)  # the probe is no submit, and tells at once
             return
@@ -307,4 +307,4 @@ class Gateway:
         if rate_was_meant:
             self._slots.doubt_dismissed()
         else:
-            self._slots.doubt_confirmed(now, min(submit.retry_after or 0.0, _LONGEST_HOLD))
+            self._slots.doubt_judged(now, min(submit.retry_after or 0.0, _LONGEST_HOLD))

@@ -5,13 +5,15 @@ counts a task that its caller has forgotten. A submit whose answer was lost may 
 keeps its slot for a while. A task picked up by its id never waits for a slot, but counts.
 
 The API may let fewer tasks run than the account should have: another process uses the same key, or
-places are freed late. Each submit that is refused for it takes the number in force down to what
-holds a slot without it. From then on one submit at a time finds out whether there is room for one
-more: at once after an accepted one, ever less often while they are refused.
+places are freed late. A single submit that is refused may be an accident. Where several of the last
+ones were, the number in force comes down to what holds a slot without them. From then on one submit
+at a time finds out whether there is room for one more: at once after an accepted one, ever less
+often while they are refused.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
@@ -28,6 +30,9 @@ __all__ = ["Slots"]
 
 # Without a pause each token buys a refusal while another process holds the places.
 _PAUSE: Final = 0.5
+# Refusals among the last answers to submits that are no accident any more.
+_NO_ACCIDENT: Final = 3
+_LAST: Final = 12
 _BEYOND_AGAIN: Final = Backoff(0.5, 8.0, jitter=0.1)
 
 
@@ -45,13 +50,18 @@ class Slots:
     _unknown: list[tuple[float, int, object]] = field(factory=list, init=False)
     _numbers: count[int] = field(factory=count, init=False)
     _before_doubt: int | None = field(default=None, init=False)
-    """The number in force before a refusal of which it is not known yet what it meant."""
+    """The number in force before refusals of which it is not known yet what they meant."""
+    _doubts: int = field(default=0, init=False)
+    """How many these are."""
+    # Of the last answers to submits, whether they were refusals.
+    _last_refused: deque[bool] = field(factory=lambda: deque(maxlen=_LAST), init=False)
     _refusals: int = field(default=0, init=False)
     """Refusals in a row for want of a place, with no acceptance beyond the number in force."""
     _paused_until: float = field(default=-inf, init=False)
     _beyond_from: float = field(default=-inf, init=False)
     _beyond: object | None = field(default=None, init=False)
     """Whose submit is under way beyond the number in force; one at a time."""
+    _beyond_refused: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.in_force = self.limit
@@ -88,6 +98,7 @@ class Slots:
 
     def accepted(self, holder: object) -> None:
         """The API accepted the submit of `holder`."""
+        self._last_refused.append(False)
         if holder is self._beyond:
             self._beyond = None
             self._refusals = 0
@@ -96,13 +107,16 @@ class Slots:
 
     def release(self, holder: object) -> None:
         """Take a slot back; no harm where `holder` has none, for it was taken as stuck before."""
-        if holder is self._beyond:
-            self._beyond = None
+        self._not_beyond(holder)
         if holder in self._adopted:
             self._adopted.remove(holder)
         else:
             with suppress(RuntimeError):
                 self._places.release_on_behalf_of(holder)
+
+    def _not_beyond(self, holder: object) -> None:
+        if holder is self._beyond:
+            self._beyond = None
 
     def adopt(self, holder: object) -> None:
         """Count a running task that was submitted by somebody else."""
@@ -112,8 +126,7 @@ class Slots:
 
     def keep(self, holder: object, until: float) -> None:
         """Let an unknown submit hold its slot until then."""
-        if holder is self._beyond:
-            self._beyond = None
+        self._not_beyond(holder)
         heappush(self._unknown, (until, next(self._numbers), holder))
 
     def next_expiry(self) -> float:
@@ -127,26 +140,43 @@ class Slots:
 
     # Submits that were refused with 429
 
-    def doubt(self) -> None:
-        """A submit, which still holds its slot, was refused: for want of a place, or for the rate.
+    def doubt(self, holder: object) -> None:
+        """The submit of `holder`, which still has its slot, was refused: for want of a place, or
+        for the rate.
 
-        Each refusal takes away one place more than what is held without it. So one that was an
-        accident costs a single place, and fifty that were under way together cost just the fifty
-        that there was no room for.
+        Each takes away one place more than what is held without it: fifty that were under way
+        together cost just the fifty that there was no room for.
         """
         if self._before_doubt is None:
             self._before_doubt = self.in_force
+        self._doubts += 1
+        self._last_refused.append(True)
+        self._beyond_refused |= holder is self._beyond
         self.in_force = max(min(self.in_force, self.held) - 1, 0)
 
-    def doubt_confirmed(self, now: float, wait: float = 0.0) -> None:
-        """There was no place: submits pause, for `wait` seconds where the API asked for longer."""
-        self._before_doubt = None
+    def doubt_judged(self, now: float, wait: float) -> None:
+        """The rate was not meant; so there was no place, or it was an accident.
+
+        An accident costs one place, too: where it was none, the next one may be no refusal.
+        `wait` is what the API asked for in seconds, 0 where it did not.
+        """
+        accident = sum(self._last_refused) < _NO_ACCIDENT and not self._beyond_refused
+        if accident and self._before_doubt is not None:
+            self.in_force = max(self.in_force, self._before_doubt - self._doubts)
+        self._end_doubt()
+        if accident:
+            return
+        self._last_refused.clear()
         self._refusals += 1
         self._paused_until = now + max(_PAUSE, wait)
         again = _BEYOND_AGAIN.delay(self._refusals, self._random)
-        self._beyond_from = now + max(again, _PAUSE, wait)
+        self._beyond_from = max(now + again, self._paused_until)
 
     def doubt_dismissed(self) -> None:
         """It was the rate: as many places as before."""
         if self._before_doubt is not None:
-            self.in_force, self._before_doubt = self._before_doubt, None
+            self.in_force = self._before_doubt
+        self._end_doubt()
+
+    def _end_doubt(self) -> None:
+        self._before_doubt, self._doubts, self._beyond_refused = None, 0, False
