@@ -208,7 +208,7 @@ def test_a_reset_takes_the_way_back_like_an_answer() -> None:
 
 
 def test_refusals_come_back_as_answers() -> None:
-    transport = MemoryTransport(core(faults={"submit_503_bare": 1.0}))
+    transport = MemoryTransport(core(faults={"submit_503_html": 1.0}))
     reply = run_virtual(exchange(transport, SUBMIT))
     assert reply.status == 503
     assert b"<html>" in reply.body
