@@ -11,6 +11,8 @@ from nanobanana_async._wire import Call, NoAnswerError, Reply
 from nanobanana_async.emulator import EmulatorCore, MemoryTransport, Settings, Stalls, run_virtual
 from nanobanana_async.emulator._settings import SettingsKeywords
 
+from .emulator.shapes import ANSWERED, COMMON, SILENT, is_after, looks_like
+
 steady = settings(deadline=None, derandomize=True)
 
 FIELDS = {"mode": "text-to-image", "prompt": "a cat", "aspect_ratio": "1:1", "resolution": "1K"}
@@ -197,6 +199,58 @@ def test_a_reset_is_no_answer_whether_accepted_or_not(fault: str, accepted: int)
     assert emulator.ledger(1.0).accepted == accepted
 
 
+CHECK_UNKNOWN = Call("GET", "statusTask/nano-banana-2", query={"taskId": "task_1"})
+
+
+@pytest.mark.parametrize("kind", ["submit", "check"])
+@pytest.mark.parametrize("act", COMMON)
+def test_a_fault_looks_as_it_does_over_http(kind: str, act: str) -> None:
+    emulator = core(faults={f"{kind}_{act}": 1.0})
+    call = SUBMIT if kind == "submit" else CHECK_UNKNOWN
+
+    async def main() -> float:
+        if act in ANSWERED:
+            reply = await exchange(MemoryTransport(emulator), call, 3.0)
+            looks_like_answer(act, reply, call)
+        else:
+            why = "3 s" if act in SILENT else "reset"
+            with pytest.raises(NoAnswerError, match=why):
+                await exchange(MemoryTransport(emulator), call, 3.0)
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) == about(3.0 if act in SILENT else 0.0)
+    ledger = emulator.ledger(3.0)
+    assert ledger.accepted == ledger.accepted_unheard == int(kind == "submit" and is_after(act))
+    assert ledger.faults == {f"{kind}_{act}": 1}
+
+
+def looks_like_answer(act: str, reply: Reply, call: Call) -> None:
+    if call is CHECK_UNKNOWN and act in {"truncated_after", "wrong_shape_after", "huge_after"}:
+        # What is spoilt is the true answer, and that is "not found".
+        assert reply.status == 404
+    else:
+        looks_like(act, reply.status, reply.headers, reply.body)
+
+
+def test_a_slow_answer_leaves_later_and_may_come_too_late() -> None:
+    faults = {"submit_slow": 1.0}
+    assert ended_at(MemoryTransport(core(faults=faults, slow_seconds=4.0)), SUBMIT) == about(4.0)
+    emulator = core(faults=faults)
+
+    async def main() -> None:
+        with pytest.raises(NoAnswerError):
+            await exchange(MemoryTransport(emulator), SUBMIT, timeout=3.0)
+
+    run_virtual(main())
+    assert emulator.ledger(3.0).accepted == 1
+
+
+def test_every_answer_has_the_servers_date_of_the_moment_when_it_leaves() -> None:
+    emulator = core(clock_offset=3_600.0, latency=2.0)
+    reply = run_virtual(exchange(MemoryTransport(emulator, round_trip=1.0), BALANCE))
+    assert reply.headers["date"] == "Tue, 14 Nov 2023 23:13:22 GMT"
+
+
 def test_a_reset_takes_the_way_back_like_an_answer() -> None:
     async def main() -> float:
         transport = MemoryTransport(core(faults={"submit_reset": 1.0}), round_trip=4.0)
@@ -208,7 +262,7 @@ def test_a_reset_takes_the_way_back_like_an_answer() -> None:
 
 
 def test_refusals_come_back_as_answers() -> None:
-    transport = MemoryTransport(core(faults={"submit_503_bare": 1.0}))
+    transport = MemoryTransport(core(faults={"submit_503_html": 1.0}))
     reply = run_virtual(exchange(transport, SUBMIT))
     assert reply.status == 503
     assert b"<html>" in reply.body

@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from nanobanana_async.cli._extras import require
-from nanobanana_async.cli._faults import read_faults
+from nanobanana_async.cli._faults import read_episodes, read_faults
 
 _EXAMPLES: Final = """\b
 Example:
@@ -51,6 +51,14 @@ def _check_key(_: click.Context, __: click.Parameter, key: str) -> str:
     multiple=True,
     callback=read_faults,
     help="Let this go wrong so often, such as submit_lost=0.01; may be repeated.",
+)
+@click.option(
+    "--episode",
+    "episodes",
+    metavar="NAME=START+LENGTH",
+    multiple=True,
+    callback=read_episodes,
+    help="Let this go wrong for a while, in seconds, such as any_502=60+600; may be repeated.",
 )
 @click.option(
     "--requests-per-minute",

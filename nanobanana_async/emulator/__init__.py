@@ -10,8 +10,10 @@ mistake.
 """
 
 from nanobanana_async.emulator._core import EmulatorCore
+from nanobanana_async.emulator._episodes import Episode
 from nanobanana_async.emulator._http import Emulator
 from nanobanana_async.emulator._ledger import Ledger
+from nanobanana_async.emulator._limits import LimitChange
 from nanobanana_async.emulator._memory import MemoryTransport, Stalls
 from nanobanana_async.emulator._service import (
     ByResolution,
@@ -25,16 +27,19 @@ from nanobanana_async.emulator._service import (
 )
 from nanobanana_async.emulator._settings import Settings
 from nanobanana_async.emulator._virtual_loop import StalledError, VirtualTimeLoop, run_virtual
-from nanobanana_async.emulator._wire import Answer, Picture, Request, Reset
+from nanobanana_async.emulator._wire import Answer, Cut, Picture, Request, Reset, Silence
 
 __all__ = [
     "Answer",
     "ByResolution",
+    "Cut",
     "Emulator",
     "EmulatorCore",
+    "Episode",
     "FailFast",
     "Failure",
     "Ledger",
+    "LimitChange",
     "LogNormal",
     "MemoryTransport",
     "Mixture",
@@ -44,6 +49,7 @@ __all__ = [
     "Service",
     "ServiceModel",
     "Settings",
+    "Silence",
     "StalledError",
     "Stalls",
     "Stuck",

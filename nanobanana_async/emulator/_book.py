@@ -11,15 +11,22 @@ from nanobanana_async.emulator._windows import FixedWindow, SlidingWindow
 class Book:
     """Notes what happens, in order of time."""
 
-    def __init__(self, window_offset: float) -> None:
-        """`window_offset` is the second at which a fixed window begins."""
+    def __init__(self, window_offset: float, *, keep: bool = True) -> None:
+        """`window_offset` is the second at which a fixed window begins.
+
+        Without `keep` there is nothing in it that grows with the number of tasks.
+        """
+        self._keep = keep
         self._sliding = SlidingWindow()
         self._fixed = FixedWindow(window_offset)
         self._fullest_window = 0
         self._fullest_fixed_window = 0
         self._requests = dict.fromkeys(("submit", "check", "balance", "download"), 0)
         self._refused = dict.fromkeys(("rate", "concurrency", "fault"), 0)
+        self._accepted = 0
+        self._unheard = 0
         self._accepted_at: list[float] = []
+        self._unheard_prompts: list[str] = []
         self._by_prompt: dict[str, int] = {}
         self._twice: dict[str, int] = {}
         self._most_tasks = 0
@@ -46,17 +53,25 @@ class Book:
         """Note a 429: rate, concurrency or fault."""
         self._refused[reason] += 1
 
-    def injected(self, name: str) -> None:
+    def injected(self, name: str, *, refuses: bool) -> None:
         """Note a fault."""
         self._faults[name] += 1
-        if name.endswith("_429"):
+        if refuses:
             self.refused("fault")
 
-    def accepted(self, task: Task, running: int) -> None:
-        """Note a new task; `running` counts it."""
-        self._accepted_at.append(task.life.accepted)
+    def accepted(self, task: Task, running: int, *, heard: bool) -> None:
+        """Note a new task; `running` counts it; `heard` unless its answer gets lost."""
+        self._accepted += 1
+        self._unheard += not heard
         self._most_tasks = max(self._most_tasks, running)
+        if self._keep:
+            self._note(task, heard=heard)
+
+    def _note(self, task: Task, *, heard: bool) -> None:
+        self._accepted_at.append(task.life.accepted)
         prompt = task.order.prompt
+        if not heard:
+            self._unheard_prompts.append(prompt)
         times = self._by_prompt[prompt] = self._by_prompt.get(prompt, 0) + 1
         if times > 1:
             self._twice[prompt] = times
@@ -94,10 +109,12 @@ class Book:
             refused=dict(self._refused),
             fullest_window=self._fullest_window,
             fullest_fixed_window=self._fullest_fixed_window,
-            accepted=len(self._accepted_at),
+            accepted=self._accepted,
+            accepted_unheard=self._unheard,
             accepted_at=tuple(self._accepted_at),
             accepted_by_prompt=dict(self._by_prompt),
             accepted_twice=dict(self._twice),
+            unheard_prompts=tuple(self._unheard_prompts),
             running=running,
             most_tasks=self._most_tasks,
             finished_seen=self._seen,

@@ -4,18 +4,24 @@ No clock, no socket, no thread. A request passes, in this order: the route, the 
 faults, the key, and then the work itself.
 """
 
+import json
 from random import Random
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from nanobanana_async.emulator import _envelope
+from nanobanana_async.emulator._acts import Act
+from nanobanana_async.emulator._archive import Archive
 from nanobanana_async.emulator._book import Book
 from nanobanana_async.emulator._callbacks import Callbacks, Delivery
+from nanobanana_async.emulator._clock import ServerClock
 from nanobanana_async.emulator._content import OBJECTION_SECONDS, objection
 from nanobanana_async.emulator._dimensions import dimensions
-from nanobanana_async.emulator._faults import FAULTS, FaultInjector
+from nanobanana_async.emulator._faults import FAULTS
+from nanobanana_async.emulator._injector import FaultInjector
 from nanobanana_async.emulator._ledger import Ledger
+from nanobanana_async.emulator._limits import tasks_over_time
 from nanobanana_async.emulator._order import InvalidOrderError, Order, read_order
 from nanobanana_async.emulator._places import Places
 from nanobanana_async.emulator._rate import rate_limit
@@ -25,7 +31,7 @@ from nanobanana_async.emulator._settings import Settings
 from nanobanana_async.emulator._status import StatusView
 from nanobanana_async.emulator._task import Life, Task
 from nanobanana_async.emulator._wallet import Wallet
-from nanobanana_async.emulator._wire import Answer, Outcome, Picture, Request
+from nanobanana_async.emulator._wire import Answer, Cut, Outcome, Picture, Request
 
 NOWHERE: Final = "http://emulator.invalid"
 
@@ -46,6 +52,21 @@ def _stream(*seed: object) -> Random:
     return Random(":".join(map(str, seed)))
 
 
+def _dated(outcome: Outcome, date: str) -> Outcome:
+    if isinstance(outcome, Answer):
+        return _dated_answer(outcome, date)
+    if isinstance(outcome, Picture):
+        return evolve(outcome, date=date)
+    if isinstance(outcome, Cut):
+        of = outcome.of
+        return Cut(_dated_answer(of, date) if isinstance(of, Answer) else evolve(of, date=date))
+    return outcome
+
+
+def _dated_answer(answer: Answer, date: str) -> Answer:
+    return Answer(answer.status, answer.body, {**answer.headers, "date": date})
+
+
 class EmulatorCore:
     """The server's side of one account."""
 
@@ -57,16 +78,23 @@ class EmulatorCore:
         self._settings = settings
         self._bearer = f"Bearer {settings.api_key}"
         self._rate = rate_limit(settings)
-        self._places = Places(settings.concurrent_tasks)
+        self._places = Places(
+            tasks_over_time(settings.concurrent_tasks, settings.limit_changes),
+            settings.freed_late,
+        )
         self._wallet = Wallet(settings.balance, settings.price)
-        self._faults = FaultInjector(settings.faults, _stream(settings.seed, "faults"))
+        self._faults = FaultInjector(
+            settings.faults, settings.episodes, _stream(settings.seed, "faults")
+        )
         self._service = _stream(settings.seed, "service")
         # With the epoch in it a restarted server never hands out an id of its former life.
         self._ids = _stream(settings.seed, "ids", epoch)
-        self._view = StatusView(epoch=epoch, base_url=base_url, pictures=settings.pictures)
-        self._tasks: dict[str, Task] = {}
+        self._clock = ServerClock(epoch, settings.clock_offset, settings.clock_jumps)
+        self._view = StatusView(clock=self._clock, base_url=base_url, pictures=settings.pictures)
+        kept = settings.forget_after
+        self._tasks = Archive(None if kept is None else kept / settings.speed)
         self._callbacks = Callbacks(settings.speed, self._callback_body)
-        self._book = Book(settings.window_offset)
+        self._book = Book(settings.window_offset, keep=settings.keep_ledger)
         self._work = {
             "submit": self._submit,
             "check": self._check,
@@ -79,7 +107,10 @@ class EmulatorCore:
 
         Returns the seconds until the outcome leaves the server, and the outcome.
         """
-        return self._settings.latency, self._outcome(now, request)
+        self._tasks.tidy(now)
+        outcome, held = self._outcome(now, request)
+        delay = self._settings.latency + held
+        return delay, _dated(outcome, self._clock.date(now + delay))
 
     def ledger(self, now: float) -> Ledger:
         """Take a snapshot of what was seen so far."""
@@ -98,27 +129,40 @@ class EmulatorCore:
         self._book.called_back(ok=ok)
         self._callbacks.delivered(now, delivery, ok=ok)
 
-    def _outcome(self, now: float, request: Request) -> Outcome:
+    def _outcome(self, now: float, request: Request) -> tuple[Outcome, float]:
+        """Return the outcome and the seconds for which a fault holds it back."""
         route = find_route(request)
         if isinstance(route, Answer):
-            return route
+            return route, 0.0
         kind = route.kind
         self._book.arrived(now, kind)
         if kind != "download" and not self._rate.admit(now):
-            return self._refuse("rate")
-        name = self._faults.draw(kind)
+            return self._refuse("rate"), 0.0
+        name = self._faults.draw(kind, now)
         if name is None:
-            return self._authorised(kind, _Call(now, request, route.target, answered=True))
-        self._book.injected(name)
-        if FAULTS[name].after:
-            self._authorised(kind, _Call(now, request, route.target, answered=False))
-        return FAULTS[name].outcome
+            call = _Call(now, request, route.target, answered=True)
+            return self._authorised(kind, call), 0.0
+        act = FAULTS[name]
+        true: Answer | Picture = _envelope.BLANK
+        if act.work != "none":
+            call = _Call(now, request, route.target, answered=act.work == "heard")
+            true = self._authorised(kind, call)
+        outcome = act.spoil(request, true)
+        if outcome is None:
+            return true, 0.0
+        self._book.injected(name, refuses=act.refuses)
+        self._suffer(act, true)
+        return outcome, self._settings.slow_seconds if act.slow else 0.0
+
+    def _suffer(self, act: Act, true: Answer | Picture) -> None:
+        if act.forgets and isinstance(true, Answer):
+            self._tasks.forget(json.loads(true.body)["data"]["taskId"])
 
     def _refuse(self, reason: str) -> Answer:
         self._book.refused(reason)
         return _envelope.TOO_MANY
 
-    def _authorised(self, kind: Kind, call: _Call) -> Outcome:
+    def _authorised(self, kind: Kind, call: _Call) -> Answer | Picture:
         key = call.request.headers.get("authorization")
         if kind == "download":
             if key is not None:
@@ -139,14 +183,15 @@ class EmulatorCore:
             return _envelope.BALANCE_TOO_LOW
         if not self._places.free(call.now):
             return self._refuse("concurrency")
-        return _envelope.good({"taskId": self._accept(call.now, call.target, order).id})
+        return _envelope.good({"taskId": self._accept(call, order).id})
 
-    def _accept(self, now: float, model: str, order: Order) -> Task:
-        task = Task(f"task_{self._ids.getrandbits(64):016x}", model, order, self._life(now, order))
-        self._tasks[task.id] = task
+    def _accept(self, call: _Call, order: Order) -> Task:
+        life = self._life(call.now, order)
+        task = Task(f"task_{self._ids.getrandbits(64):016x}", call.target, order, life)
+        self._tasks.add(task)
         self._wallet.pay()
         self._places.take(task.life.end)
-        self._book.accepted(task, self._places.running(now))
+        self._book.accepted(task, self._places.running(call.now), heard=call.answered)
         if order.callback_url is not None:
             self._callbacks.expect(task, order.callback_url)
         return task
@@ -167,7 +212,7 @@ class EmulatorCore:
         task_id = call.request.query.get("taskId")
         if not task_id:
             return _envelope.invalid("taskId: required")
-        task = self._tasks.get(task_id)
+        task = self._tasks.find(task_id)
         if task is None or task.model != call.target:
             return _envelope.TASK_NOT_FOUND
         self._book.checked(call.now, task, answered=call.answered)
@@ -179,9 +224,9 @@ class EmulatorCore:
     def _balance(self, _: _Call) -> Answer:
         return _envelope.good({"balance": self._wallet.left})
 
-    def _download(self, call: _Call) -> Outcome:
+    def _download(self, call: _Call) -> Answer | Picture:
         task_id, _, name = call.target.partition("/")
-        task = self._tasks.get(task_id)
+        task = self._tasks.find(task_id)
         if task is None or not self._exists(task, name, call.now):
             return _envelope.plain(404, "404: Not Found")
         if call.now >= task.life.end + self._settings.result_lifetime / self._settings.speed:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from attrs import evolve
+
 from nanobanana_async.emulator._wire import Answer
 
 _JSON_HEADERS: Final[Mapping[str, str]] = {"content-type": "application/json"}
@@ -40,12 +42,21 @@ def proxy_page(status: int, title: str) -> Answer:
     return Answer(status, page.encode(), _HTML_HEADERS)
 
 
+def foreign(status: int, message: str) -> Answer:
+    """Answer as some other service on the way does: JSON, but no envelope."""
+    body = compact({"error": {"status": status, "message": message}}).encode()
+    return Answer(status, body, _JSON_HEADERS)
+
+
 UNAUTHORISED: Final = refusal(401, "Invalid or missing API key")
 BALANCE_TOO_LOW: Final = refusal(402, "Insufficient balance")
 MODEL_NOT_FOUND: Final = refusal(404, "Model not found")
 TASK_NOT_FOUND: Final = refusal(404, "Task not found")
 # Rate and concurrency are answered alike: the API's text does not tell them apart.
 TOO_MANY: Final = refusal(429, "Rate limit exceeded")
+TOO_MANY_YET: Final = evolve(TOO_MANY, headers={**_JSON_HEADERS, "retry-after": "2"})
+# What is spoilt where the request is not worked on.
+BLANK: Final = good({})
 
 
 def invalid(error: str) -> Answer:

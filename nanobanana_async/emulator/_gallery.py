@@ -10,5 +10,7 @@ def render(picture: Picture) -> Answer:
         # Late, since Pillow is an extra of the project and only downloads need it.
         from nanobanana_async.emulator._pictures import draw  # noqa: PLC0415
     except ModuleNotFoundError:
-        return plain(501, "The emulator needs Pillow to draw pictures: pip install pillow")
-    return Answer(200, draw(picture), {"content-type": f"image/{picture.format}"})
+        text = "The emulator needs Pillow to draw pictures: pip install pillow"
+        return plain(501, text, date=picture.date)
+    headers = {"content-type": f"image/{picture.format}", "date": picture.date}
+    return Answer(200, draw(picture), headers)

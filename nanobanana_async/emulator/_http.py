@@ -12,10 +12,11 @@ from aiohttp import web
 
 from nanobanana_async.emulator._core import EmulatorCore
 from nanobanana_async.emulator._courier import Courier
+from nanobanana_async.emulator._disturbed import Silent, cut, reset
 from nanobanana_async.emulator._gallery import render
 from nanobanana_async.emulator._ledger import Ledger
 from nanobanana_async.emulator._settings import Settings, SettingsKeywords
-from nanobanana_async.emulator._wire import Answer, Outcome, Picture, Request, Reset
+from nanobanana_async.emulator._wire import Answer, Cut, Picture, Request, Reset, Silence
 
 _FAMILIES: Final[Mapping[str, socket.AddressFamily]] = {
     "127.0.0.1": socket.AF_INET,
@@ -88,19 +89,16 @@ class Emulator:
         self._courier.notice()
         if delay > 0:
             await asyncio.sleep(delay)
-        answer = await self._answer(outcome)
-        if answer is None:
-            _abort(http)
-            return web.Response()
+        if isinstance(outcome, Reset):
+            return reset(http)
+        if isinstance(outcome, Silence):
+            return Silent()
+        if isinstance(outcome, Cut):
+            return await cut(http, await self._drawn(outcome.of))
+        answer = await self._drawn(outcome)
         return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
-    async def _answer(self, outcome: Outcome) -> Answer | None:
+    async def _drawn(self, outcome: Answer | Picture) -> Answer:
         if isinstance(outcome, Picture):
             return await self._loop.run_in_executor(self._painter, render, outcome)
-        return None if isinstance(outcome, Reset) else outcome
-
-
-def _abort(http: web.BaseRequest) -> None:
-    # The transport is gone where the client has left before.
-    if http.transport is not None:
-        http.transport.abort()
+        return outcome

@@ -10,24 +10,30 @@ class Ledger:
     """The emulator's figures at one moment; `attrs.asdict` makes it fit for JSON.
 
     Times and lags are seconds. Picture downloads are not API requests and count in no window.
+    With `Settings.keep_ledger` off, what grows with the number of tasks stays empty: `accepted_at`,
+    `accepted_by_prompt`, `accepted_twice` and `unheard_prompts`.
     """
 
     requests: Mapping[str, int]
     """Requests that arrived, by kind: submit, check, balance, download."""
     refused: Mapping[str, int]
-    """Answers 429 by reason: rate, concurrency, fault."""
+    """Answers 429 by reason: rate, concurrency, fault. A code 429 in an answer 200 counts as well."""
     fullest_window: int
     """Most API requests, refused ones included, in any 60 s."""
     fullest_fixed_window: int
     """Most API requests in any 60 s that begin at `window_offset` plus whole minutes."""
     accepted: int
     """Tasks accepted."""
+    accepted_unheard: int
+    """Of these, the ones whose true answer was not sent: by a fault `lost`, or one `_after`."""
     accepted_at: Sequence[float]
-    """When each of them was, in order."""
+    """When each of the accepted was, in order."""
     accepted_by_prompt: Mapping[str, int]
     """Accepted tasks of each prompt."""
     accepted_twice: Mapping[str, int]
     """The same, only prompts that were accepted more than once."""
+    unheard_prompts: Sequence[str]
+    """The prompts of `accepted_unheard`, in order, one entry each time."""
     running: int
     """Tasks that run now."""
     most_tasks: int

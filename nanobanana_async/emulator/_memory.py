@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 
 from nanobanana_async._wire import Call, NoAnswerError, Reply
 from nanobanana_async.emulator._core import EmulatorCore
-from nanobanana_async.emulator._wire import Answer, Request
+from nanobanana_async.emulator._wire import Answer, Request, Silence
 
 __all__ = ["MemoryTransport", "Stalls"]
 
@@ -72,6 +72,8 @@ class MemoryTransport:
         if delay:
             await asyncio.sleep(delay)
         await self._travel(loop.time)
+        if isinstance(outcome, Silence):
+            await loop.create_future()
         if not isinstance(outcome, Answer):
             raise NoAnswerError("the connection was reset")
         return Reply(outcome.status, outcome.headers, outcome.body)

@@ -1,15 +1,20 @@
 """What an emulator can be told."""
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Final, Literal, TypedDict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final, Literal, TypedDict, TypeVar
 
 from attrs import Attribute, field, frozen
-from attrs.validators import ge, gt, in_, min_len, optional
+from attrs.validators import deep_iterable, ge, gt, in_, instance_of, min_len, optional
 
+from nanobanana_async.emulator._clock import check_jumps
+from nanobanana_async.emulator._episodes import Episode
 from nanobanana_async.emulator._faults import check_faults
+from nanobanana_async.emulator._limits import LimitChange
 from nanobanana_async.emulator._service import TYPICAL, ServiceModel
 
 WindowKind = Literal["sliding", "fixed", "bucket"]
+
+T = TypeVar("T")
 
 _DAY: Final = 86_400.0
 
@@ -18,6 +23,18 @@ def _known_faults(
     _: object, __: "Attribute[Mapping[str, float]]", faults: Mapping[str, float]
 ) -> None:
     check_faults(faults)
+
+
+def _rising(
+    _: object,
+    __: "Attribute[Sequence[tuple[float, float]]]",
+    jumps: Sequence[tuple[float, float]],
+) -> None:
+    check_jumps(jumps)
+
+
+def _each(kind: type[T]) -> Callable[[object, "Attribute[Sequence[T]]", Sequence[T]], None]:
+    return deep_iterable(instance_of(kind))
 
 
 def _names(fields: Iterable[str]) -> frozenset[str]:
@@ -33,7 +50,7 @@ class Settings:
     seed: int = 0
     """The same seed, the same service times and faults; task ids depend on the epoch as well."""
     speed: float = field(default=1.0, validator=gt(0.0))
-    """Divides service times, callback delays and the results' lifetime, never limits or stamps."""
+    """Divides service times, callback delays, `result_lifetime` and `forget_after`, nothing else."""
     requests_per_minute: int = field(default=10_000, validator=ge(1))
     """Submits, checks and balance requests together."""
     concurrent_tasks: int = field(default=1_000, validator=ge(1))
@@ -47,7 +64,19 @@ class Settings:
     service: ServiceModel = TYPICAL
     """Service times and failures."""
     faults: Mapping[str, float] = field(factory=dict, validator=_known_faults)
-    """Probability by name, such as `{"submit_lost": 0.01}`; see `_faults.py`."""
+    """Probability by name, such as `{"submit_lost": 0.01}`; see `_acts.py`."""
+    episodes: Sequence[Episode] = field(default=(), validator=_each(Episode))
+    """Faults that come at a time of their own, before those of `faults`. The first of two counts."""
+    slow_seconds: float = field(default=10.0, validator=gt(0.0))
+    """How much later an answer with the fault `slow` leaves."""
+    limit_changes: Sequence[LimitChange] = field(default=(), validator=_each(LimitChange))
+    """For a while, other limits than the account's; where they overlap, the one listed later."""
+    freed_late: float = field(default=0.0, validator=ge(0.0))
+    """Seconds from a task's end to the moment when its place is free."""
+    clock_offset: float = 0.0
+    """Seconds that the server's clock (stamps and `date` headers) is ahead of the truth."""
+    clock_jumps: Sequence[tuple[float, float]] = field(default=(), validator=_rising)
+    """(time, offset): from that time of the core on, this is the offset."""
     balance: float | None = field(default=None, validator=optional(ge(0.0)))
     """What the account holds; None is unlimited."""
     price: float = field(default=0.04, validator=ge(0.0))
@@ -56,6 +85,10 @@ class Settings:
     """Result URLs of each successful task."""
     result_lifetime: float = field(default=15 * _DAY, validator=gt(0.0))
     """Seconds from a task's end to the end of its pictures."""
+    forget_after: float | None = field(default=None, validator=optional(gt(0.0)))
+    """Seconds from a task's end until the API knows neither it nor its pictures; None is never."""
+    keep_ledger: bool = True
+    """False: the ledger has only what does not grow with the number of tasks."""
     full_size: bool = False
     """Draw 1,024, 2,048 or 4,096 pixels for 1K, 2K and 4K, instead of 256."""
     latency: float = field(default=0.0, validator=ge(0.0))
@@ -77,10 +110,18 @@ class SettingsKeywords(TypedDict, total=False):
     count_refused: bool
     service: ServiceModel
     faults: Mapping[str, float]
+    episodes: Sequence[Episode]
+    slow_seconds: float
+    limit_changes: Sequence[LimitChange]
+    freed_late: float
+    clock_offset: float
+    clock_jumps: Sequence[tuple[float, float]]
     balance: float | None
     price: float
     pictures: int
     result_lifetime: float
+    forget_after: float | None
+    keep_ledger: bool
     full_size: bool
     latency: float
     extra_fields: Collection[str]

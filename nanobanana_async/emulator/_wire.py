@@ -25,7 +25,7 @@ class Answer:
     status: int
     body: bytes
     headers: Mapping[str, str]
-    """Names in lower case; `content-type` is always there."""
+    """Names in lower case; `content-type` is always there, and on its way out `date`."""
 
 
 @frozen
@@ -44,6 +44,20 @@ class Picture:
     """Pixels."""
     format: str
     """`png` or `jpeg`."""
+    date: str = ""
+    """For the header of that name."""
 
 
-Outcome = Answer | Reset | Picture
+@frozen
+class Silence:
+    """Nothing is sent, and the connection stays open until the client gives up."""
+
+
+@frozen
+class Cut:
+    """The head and half of the body are sent, then the connection is closed."""
+
+    of: Answer | Picture
+
+
+Outcome = Answer | Reset | Picture | Silence | Cut

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Mapping
+from http.client import HTTPConnection
 from typing import IO
 
 import pytest
@@ -66,6 +67,25 @@ async def test_a_fault_and_what_the_ledger_says_of_it() -> None:
         _, err = process.communicate(timeout=30)
     assert "faults              1 submit_lost\n" in err
     assert "fullest minute      1 requests, limit 50\n" in err
+
+
+def test_episodes_come_at_their_time() -> None:
+    options = ("--episode", "balance_502_html=0+3600", "--episode", "any_504=0+3600")
+    with started("emulator", "--port", "0", *options) as process:
+        url = environment(process)["APIXO_BASE_URL"]
+        statuses = [status(url, path) for path in ("apikeys/current-balance", "statusTask/x")]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert statuses == [502, 504]
+    assert "faults              1 balance_502_html, 1 check_504\n" in err
+
+
+def status(url: str, path: str) -> int:
+    connection = HTTPConnection(url.removeprefix("http://"), timeout=10)
+    connection.request("GET", f"/api/v1/{path}")
+    answer = connection.getresponse()
+    connection.close()
+    return answer.status
 
 
 def test_a_key_is_quoted_for_the_shell() -> None:

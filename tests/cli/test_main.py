@@ -74,6 +74,12 @@ def test_help_needs_neither_rich_nor_pillow() -> None:
         ["emulator", "--fault", "nonsense=0.1"],
         ["emulator", "--fault", "submit_lost=1.5"],
         ["emulator", "--fault", "submit_lost=0.7", "--fault", "submit_500=0.7"],
+        ["emulator", "--episode", "any_502"],
+        ["emulator", "--episode", "any_502=60"],
+        ["emulator", "--episode", "any_502=60+soon"],
+        ["emulator", "--episode", "any_502=60+6+7"],
+        ["emulator", "--episode", "any_502=60+0"],
+        ["emulator", "--episode", "any_nonsense=60+600"],
     ],
     ids=" ".join,
 )
@@ -86,6 +92,14 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
     (line,) = result.stderr.splitlines()
     assert line.startswith("Error: ")
+
+
+@pytest.mark.parametrize("option", ["--fault=submit_lots=0.1", "--episode=submit_lots=1+2"])
+def test_a_wrong_name_of_a_fault_is_answered_with_the_nearest(option: str) -> None:
+    result = CliRunner().invoke(nanobanana, ["emulator", option])
+    assert "there is no fault 'submit_lots'" in result.stderr
+    assert "Near it: submit_lost" in result.stderr
+    assert len(result.stderr) < 400
 
 
 def test_an_interrupt_before_the_work_began(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from nanobanana_async.emulator import Answer, EmulatorCore, LogNormal, Request, Settings
 from nanobanana_async.emulator._settings import SettingsKeywords
+from nanobanana_async.emulator._task import Life
 from nanobanana_async.emulator._wire import Outcome
 
 EPOCH = 1_700_000_000.0
@@ -32,6 +33,8 @@ class Account:
 
     def __init__(self, **keywords: Unpack[SettingsKeywords]) -> None:
         self.core = EmulatorCore(Settings(**keywords), epoch=EPOCH)
+        self.delay = 0.0
+        """Of the last answer."""
 
     def send(
         self,
@@ -44,7 +47,9 @@ class Account:
         content: bytes = b"",
     ) -> Outcome:
         headers = {"authorization": KEY} if headers is None else headers
-        return self.core.handle(now, Request(method, path, query or {}, headers, content))[1]
+        request = Request(method, path, query or {}, headers, content)
+        self.delay, outcome = self.core.handle(now, request)
+        return outcome
 
     def submit(self, now: float, document: Any = None, *, model: str = "nano-banana-2") -> Outcome:
         content = json.dumps(body() if document is None else document).encode()
@@ -70,6 +75,12 @@ class Account:
 
     def download(self, now: float, url: str, **headers: str) -> Outcome:
         return self.send(now, "GET", url.removeprefix("http://emulator.invalid"), headers=headers)
+
+
+def life_of(account: Account, task_id: str) -> Life:
+    task = account.core._tasks.find(task_id)
+    assert task is not None
+    return task.life
 
 
 def envelope(outcome: Outcome, status: int) -> dict[str, Any]:

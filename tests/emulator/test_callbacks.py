@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from .driver import EXACTLY_10_S, Account, body, envelope
+from .driver import EXACTLY_10_S, Account, body, envelope, life_of
 
 HOOK = "https://example.com/hook?secret=1"
 
@@ -67,4 +67,4 @@ def test_deliveries_come_in_order_of_time() -> None:
     ids = [account.accepted(0, callback_body(f"{n}")) for n in range(20)]
     taken = [delivery.task_id for delivery in account.core.take_deliveries(1e6)]
     assert sorted(taken) == sorted(ids)
-    assert taken == sorted(ids, key=lambda task_id: account.core._tasks[task_id].life.end)
+    assert taken == sorted(ids, key=lambda task_id: life_of(account, task_id).end)

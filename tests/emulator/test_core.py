@@ -6,7 +6,7 @@ import pytest
 
 from nanobanana_async.emulator import EmulatorCore, FailFast, LogNormal, Settings, Stuck
 
-from .driver import EPOCH, EXACTLY_10_S, Account, body, envelope, result_urls
+from .driver import EPOCH, EXACTLY_10_S, Account, body, envelope, life_of, result_urls
 
 CREATED = int(EPOCH * 1000) + 5_000
 
@@ -95,7 +95,7 @@ def test_an_objection_does_not_shift_later_service_times() -> None:
     plain, objected = Account(), Account()
     plain.accepted(0)
     objected.accepted(0, body("forbidden"))
-    ends = [account.core._tasks[account.accepted(0)].life.end for account in (plain, objected)]
+    ends = [life_of(account, account.accepted(0)).end for account in (plain, objected)]
     assert ends[0] == ends[1]
 
 
@@ -122,7 +122,7 @@ def test_the_default_service_time_of_the_older_model_is_that_of_1k() -> None:
     newer, older = Account(), Account()
     first = newer.accepted(0, body(resolution="1k"))
     second = older.accepted(0, body(resolution=None), model="nano-banana")
-    assert newer.core._tasks[first].life == older.core._tasks[second].life
+    assert life_of(newer, first) == life_of(older, second)
 
 
 def test_a_task_can_have_several_pictures() -> None:

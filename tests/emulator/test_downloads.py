@@ -23,7 +23,8 @@ def status(outcome: object) -> int:
 def test_the_front_is_told_what_to_draw() -> None:
     account = Account(service=Stuck(10))
     url = finished(account, aspect_ratio="16:9", output_format="jpg")
-    assert account.download(10, url) == Picture("a fox", 256, 144, "jpeg")
+    date = "Tue, 14 Nov 2023 22:13:30 GMT"
+    assert account.download(10, url) == Picture("a fox", 256, 144, "jpeg", date)
     assert account.core.ledger(10).downloads == 1
 
 

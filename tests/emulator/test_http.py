@@ -109,7 +109,7 @@ async def test_a_reset_is_seen_as_a_disconnect(
 
 async def test_a_proxys_page_has_no_envelope(session: aiohttp.ClientSession) -> None:
     async with (
-        Emulator(faults={"check_503_bare": 1.0}) as emulator,
+        Emulator(faults={"check_503_html": 1.0}) as emulator,
         session.get(emulator.url + CHECK) as answer,
     ):
         assert (answer.status, answer.content_type) == (503, "text/html")

@@ -40,6 +40,24 @@ def test_prompts_accepted_twice_are_named() -> None:
     assert ledger.accepted == 5
 
 
+def test_a_ledger_that_keeps_nothing_still_counts() -> None:
+    kept, bare = (
+        Account(service=EXACTLY_10_S, faults={"submit_lost": 0.5}, keep_ledger=keep)
+        for keep in (True, False)
+    )
+    for account in (kept, bare):
+        for now in range(20):
+            account.submit(now, body("again"))
+        account.check(40, "task_1")
+    full, rest = (attrs.asdict(account.core.ledger(40)) for account in (kept, bare))
+    grows = ("accepted_at", "accepted_by_prompt", "accepted_twice", "unheard_prompts")
+    assert all(full.pop(name) for name in grows)
+    assert not any(rest.pop(name) for name in grows)
+    assert rest == full
+    assert full["accepted"] == 20
+    assert full["accepted_unheard"] > 0
+
+
 def test_requests_are_counted_by_kind() -> None:
     account = Account()
     task_id = account.accepted(0)

@@ -25,9 +25,17 @@ def test_the_keywords_are_the_fields() -> None:
         {"pictures": 0},
         {"result_lifetime": 0.0},
         {"latency": -1.0},
+        {"slow_seconds": 0.0},
+        {"freed_late": -1.0},
+        {"forget_after": 0.0},
+        {"episodes": ["any_502"]},
+        {"limit_changes": [(0, 60)]},
+        {"clock_jumps": [(-1.0, 5.0)]},
+        {"clock_jumps": [(5.0, 1.0), (5.0, 2.0)]},
+        {"clock_jumps": [(9.0, 1.0), (5.0, 2.0)]},
     ],
     ids=str,
 )
 def test_what_cannot_be_is_refused_by_name(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with pytest.raises((ValueError, TypeError), match=next(iter(wrong))):
         Settings(**wrong)

@@ -1,0 +1,45 @@
+"""Faults that come at a time of their own: an outage, a bad minute of every hour."""
+
+from collections.abc import Sequence
+
+from attrs import field, frozen
+from attrs.validators import and_, ge, gt, le, optional
+
+from nanobanana_async.emulator._faults import ANY_FAULTS, FAULTS, unknown_fault
+
+
+@frozen
+class Episode:
+    """From `start` on, for `length` seconds, requests suffer `fault`.
+
+    Times are the core's seconds, counted from its beginning; `Settings.speed` leaves them as they
+    are. Raises ValueError for an unknown fault or times that cannot be.
+    """
+
+    fault: str
+    """As in `Settings.faults`; or `any_{act}`: submits, checks and balance requests alike."""
+    start: float = field(validator=ge(0.0))
+    length: float = field(validator=gt(0.0))
+    """May be infinite."""
+    probability: float = field(default=1.0, validator=and_(ge(0.0), le(1.0)))
+    every: float | None = field(default=None, validator=optional(gt(0.0)))
+    """Seconds from one start to the next; None: it comes once."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse an unknown fault, and repeats that overlap."""
+        if not self.names():
+            raise ValueError(unknown_fault(self.fault))
+        if self.every is not None and self.every < self.length:
+            msg = f"every ({self.every:g} s) must be at least length ({self.length:g} s)"
+            raise ValueError(msg)
+
+    def names(self) -> Sequence[str]:
+        """Name the faults that it means; one a kind of request at most."""
+        return ANY_FAULTS.get(self.fault, (self.fault,) if self.fault in FAULTS else ())
+
+    def active(self, now: float) -> bool:
+        """Tell whether it lasts at `now`; its last moment is no longer part of it."""
+        since = now - self.start
+        if since >= 0 and self.every is not None:
+            since %= self.every
+        return 0 <= since < self.length
