@@ -29,7 +29,7 @@ from nanobanana_async._many import GenerateMany, Requests, check_source
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics
 from nanobanana_async._specs import DEFAULT_MODEL, MODELS
 from nanobanana_async._task import Task
-from nanobanana_async._transport import Connections, HttpTransport, api_root
+from nanobanana_async._transport import Connections, HttpTransport, Secret, api_root
 from nanobanana_async._validation import checked
 from nanobanana_async._version import __version__
 from nanobanana_async._waiting import wait
@@ -97,6 +97,8 @@ class NanoBananaClient:
         ValueError: an argument makes no sense; it is named.
     """
 
+    _engine: Engine | None = None
+
     def __init__(
         self,
         api_key: str | None = None,
@@ -115,6 +117,7 @@ class NanoBananaClient:
         ssl: SSLContext | bool = True,
         transport: Transport | None = None,
     ) -> None:
+        self._base_url = base_url or os.environ.get("APIXO_BASE_URL") or DEFAULT_BASE_URL
         if model not in MODELS:
             raise ValueError(f"model must be one of {', '.join(MODELS)}, not {model!r}")
         _check_seconds(timeout=timeout, connect_patience=connect_patience)
@@ -128,9 +131,8 @@ class NanoBananaClient:
             raise TypeError(f"limits must be Limits, not {limits!r}")
         if session is not None and session.closed:
             raise ValueError("session is closed")
-        self._base_url = base_url or os.environ.get("APIXO_BASE_URL") or DEFAULT_BASE_URL
         self._root = api_root(self._base_url)
-        self._key = "" if transport is not None else _key_from(api_key)
+        self._key = Secret("" if transport is not None else _key_from(api_key))
         self._model = model
         self._timeout = timeout
         self._resubmit_unknown = resubmit_unknown
@@ -144,7 +146,6 @@ class NanoBananaClient:
             unknown_hold=unknown_hold,
             stuck_after=stuck_after,
         )
-        self._engine: Engine | None = None
         self._downloads: Downloader | None = None
         self._closed = False
 

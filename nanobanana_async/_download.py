@@ -107,6 +107,8 @@ class Downloader:
                 yield response
         except aiohttp.InvalidURL:
             raise DownloadError(f"Not a URL to download from: {url!r}") from None
+        except aiohttp.ClientHttpProxyError as error:  # its text is the proxy's whole URL
+            raise _Again(f"the proxy answered {error.status}") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _Again(f"{error} ({type(error).__name__})") from None
 

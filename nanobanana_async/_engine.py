@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from math import inf
 from random import Random, getrandbits
 from typing import Any, Final
 from weakref import WeakValueDictionary, ref
 
+from anyio import CancelScope
 from attrs import frozen
 
 from nanobanana_async._counters import Counters
 from nanobanana_async._dispatcher import Dispatcher
-from nanobanana_async._errors import ClientClosedError, ClientCrashedError
+from nanobanana_async._errors import ClientClosedError, ClientCrashedError, NanoBananaError
 from nanobanana_async._gateway import Gateway
 from nanobanana_async._generation import Generation
 from nanobanana_async._lifecycle import State
@@ -50,6 +52,12 @@ class Settings:
     connect_patience: float | None
     unknown_hold: float
     stuck_after: float
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Mark a task's exception as retrieved: what it says has been told to all who wait."""
+    if not task.cancelled():
+        task.exception()
 
 
 class _Finished(Exception):  # noqa: N818 - ends the task group, is no error
@@ -97,6 +105,7 @@ class Engine:
         self._closing = asyncio.Event()
         self._started: asyncio.Future[asyncio.TaskGroup] = self.loop.create_future()
         self._owner = self.loop.create_task(self._own(), name="nanobanana_async owner")
+        self._owner.add_done_callback(_retrieve)
 
     # Handles
 
@@ -142,22 +151,33 @@ class Engine:
             await asyncio.wait([self._owner])
         except asyncio.CancelledError:
             timer = self.loop.call_later(_CANCELLED_GRACE, self._owner.cancel)
-            await asyncio.wait([self._owner])
+            # Shielded: a cancelled scope of anyio's around this cancels again at every await.
+            with CancelScope(shield=True):
+                while not self._owner.done():
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([self._owner])
             timer.cancel()
             raise
 
     async def _own(self) -> None:
         error: ClientClosedError | ClientCrashedError = ClientClosedError("The client was closed")
+        interrupt: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 self._started.set_result(group)
                 group.create_task(self.dispatcher.run(group))
-                await self._closing.wait()
-                self.dispatcher.stop(error)
-                await self.dispatcher.posts_answered(within=self._settings.request_timeout)
+                try:
+                    await self._wait_for_the_end(error)
+                except (KeyboardInterrupt, SystemExit) as struck_here:
+                    interrupt = struck_here
+                    raise
                 raise _Finished  # noqa: TRY301 - the only way to end a task group from inside
         except* _Finished:
             pass
+        except* (KeyboardInterrupt, SystemExit):
+            # One that struck another task of the group went out through the loop already.
+            if interrupt is not None:
+                raise interrupt from None
         except* Exception as crash:
             error = ClientCrashedError("The client crashed")
             error.__cause__ = crash
@@ -169,6 +189,11 @@ class Engine:
             self.dispatcher.cut_off(error)
             self._name_unfinished()
             await self._transport.aclose()
+
+    async def _wait_for_the_end(self, error: NanoBananaError) -> None:
+        await self._closing.wait()
+        self.dispatcher.stop(error)
+        await self.dispatcher.posts_answered(within=self._settings.request_timeout)
 
     def _name_unfinished(self) -> None:
         ids = list(self.tracker.tasks)

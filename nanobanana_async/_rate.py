@@ -11,7 +11,6 @@ Pure: the time is handed in.
 
 from __future__ import annotations
 
-from math import inf
 from typing import Final
 
 from attrs import define, field
@@ -30,7 +29,7 @@ class LearnedRate:
     configured: int
     _number: float = field(init=False)
     _known_at: float = field(default=0.0, init=False)
-    _refused_at: float = field(default=-inf, init=False)
+    _refused_at: float = field(default=0.0, init=False)
     _frozen: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:

@@ -33,7 +33,7 @@ _PAUSE: Final = 0.5
 # Refusals among the last answers to submits that are no accident any more.
 _NO_ACCIDENT: Final = 3
 _LAST: Final = 12
-_BEYOND_AGAIN: Final = Backoff(0.5, 8.0, jitter=0.1)
+_BEYOND_AGAIN: Final = Backoff(1.0, 8.0, jitter=0.1)
 
 
 @define

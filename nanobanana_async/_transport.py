@@ -6,22 +6,25 @@ cause: some of them hold the request's headers, and those hold the key.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ssl import SSLContext
+from traceback import format_tb
 from types import SimpleNamespace
 from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from aiohttp.typedefs import LooseHeaders, StrOrURL
+from aiohttp.typedefs import StrOrURL
 from attrs import define, field, frozen
 from yarl import URL
 
 from nanobanana_async._wire import LONGEST_BODY, Call, NoAnswerError, NotSentError, Reply
 
-__all__ = ["Connections", "HttpTransport", "api_root"]
+__all__ = ["Connections", "HttpTransport", "Secret", "api_root"]
 
 _DNS_SECONDS: Final = 300
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_SHORTEST_SECRET: Final = 8  # a shorter key would be found in words that mean something else
 
 
 def api_root(base_url: str) -> URL:
@@ -33,9 +36,33 @@ def api_root(base_url: str) -> URL:
     url = URL(base_url.strip().rstrip("/"))
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError(f"base_url must be an http(s):// URL, not {base_url!r}")
+    if url.user or url.password:
+        raise ValueError("base_url must hold no user name and no password")
     if url.query_string or url.fragment:
         raise ValueError(f"base_url must have no query and no fragment: {base_url!r}")
     return url if url.path.endswith("/api/v1") else url / "api" / "v1"
+
+
+class Secret(str):
+    """A text that no repr shows."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+
+def _checked_proxy(proxy: str | None) -> Secret | None:
+    """Refuse what is no HTTP proxy, without showing it: it may hold a password."""
+    if proxy is None:
+        return None
+    try:
+        url = URL(proxy)
+    except (TypeError, ValueError):
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("proxy must be an http:// URL, such as http://proxy.example:3128")
+    return Secret(proxy)
 
 
 @frozen
@@ -43,7 +70,7 @@ class Connections:
     """How hosts are reached, as the user said; what is in `given` is used, never changed."""
 
     given: aiohttp.ClientSession | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, converter=_checked_proxy)
     ssl: SSLContext | bool = True
 
     def api_session(self, root: URL) -> aiohttp.ClientSession:
@@ -82,6 +109,8 @@ class Connections:
 
     def _session(self, **options: Any) -> aiohttp.ClientSession:
         timeout, given = aiohttp.ClientTimeout(total=None), self.given
+        if given is not None and given.closed:
+            raise ValueError("session is closed")
         if given is None:
             # No limit of the pool: a request that waited there and was never sent would raise the
             # same TimeoutError as one that was. The dispatcher caps what is under way.
@@ -126,6 +155,19 @@ async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any
     context.trace_request_ctx.connected = True
 
 
+def _text_of(error: Exception) -> str:
+    """Say what broke. Other texts of aiohttp's quote what the server sent, or a proxy's URL."""
+    match error:
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answered {error.status}"
+        case aiohttp.InvalidURL():
+            return "the proxy's address is no http:// URL"
+        case aiohttp.ClientOSError() | OSError():
+            return str(error)
+        case _:
+            return "the answer broke off, or was no HTTP"
+
+
 @define
 class _Trace:
     connected: bool = False
@@ -137,13 +179,19 @@ class HttpTransport:
 
     _session: aiohttp.ClientSession
     _root: URL
-    _headers: LooseHeaders = field(repr=False)
+    _headers: Mapping[str, str] = field(repr=False)
+    _key: bytes = field(init=False, repr=False)
     # Prebuilt: parsing a URL, and building a timeout, cost more than the rest of this module.
     _urls: dict[str, URL] = field(factory=dict, init=False)
     _timeouts: dict[float, aiohttp.ClientTimeout] = field(factory=dict, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        self._key = self._headers["Authorization"].removeprefix("Bearer ").encode()
+
     async def send(self, call: Call, timeout: float) -> Reply:  # noqa: ASYNC109 - see `Transport`
         """Send one request and read its whole answer; see `Transport.send`."""
+        if self._session.closed:
+            raise NotSentError("the session that was handed in is closed")
         trace = _Trace()
         try:
             async with self._session.request(
@@ -156,9 +204,14 @@ class HttpTransport:
                 trace_request_ctx=trace,
             ) as response:
                 body = await _beginning(response.content)
-                return Reply(response.status, response.headers, body)
+                return Reply(response.status, response.headers, self._without_key(body))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure = self._failure(error, timeout, connected=trace.connected)
+            failure: Exception = self._failure(error, timeout, connected=trace.connected)
+        except Exception as error:  # noqa: BLE001 - a crash, of which all is kept but the frames
+            # aiohttp's frames hold the headers, and those the key.
+            error.add_note("".join(format_tb(error.__traceback__)))
+            failure = error.with_traceback(None)
+            failure.__context__ = None
         raise failure
 
     async def aclose(self) -> None:
@@ -168,9 +221,15 @@ class HttpTransport:
         self, error: Exception, timeout: float, *, connected: bool
     ) -> NotSentError | NoAnswerError:
         # The text only: see the top of the module.
-        text = str(error) or f"nothing from {self._root.authority} within {timeout:g} s"
+        text = _text_of(error) or f"nothing from {self._root.authority} within {timeout:g} s"
         cause = f"{text} ({type(error).__name__})"
         return NoAnswerError(cause) if connected else NotSentError(cause)
+
+    def _without_key(self, body: bytes) -> bytes:
+        """A server that repeats the key in its message must not bring it into an error."""
+        if len(self._key) < _SHORTEST_SECRET:
+            return body
+        return body.replace(self._key, b"<the API key>")
 
     def _url(self, call: Call) -> URL:
         url = self._urls.get(call.path)

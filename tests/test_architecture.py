@@ -38,7 +38,7 @@ HOMES = {
     "aiohttp": {"_transport", "_download", "_client"},
     "cattrs": {"_codec"},
     "yarl": {"_transport"},
-    "anyio": {"_download", "_slots"},
+    "anyio": {"_download", "_engine", "_slots"},
     "aiolimiter": {"_pacer"},
 }
 

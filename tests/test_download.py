@@ -57,7 +57,7 @@ async def test_in_a_folder_a_picture_is_named_after_its_task(tmp_path: Path) -> 
 
 
 async def test_what_breaks_is_fetched_again(tmp_path: Path) -> None:
-    faults = {"download_reset": 0.3, "download_503_bare": 0.2}
+    faults = {"download_reset": 0.3, "download_503_html": 0.2}
     async with generated(faults=faults, seed=5) as (client, emulator, result):
         await client.download(result, tmp_path / "cafe.png")
         assert emulator.ledger().requests["download"] > 1

@@ -14,7 +14,7 @@ def test_without_refusals_the_limit_is_in_force() -> None:
 
 def test_a_cut_comes_down_to_what_was_let_in_but_at_most_by_half() -> None:
     subject = LearnedRate(10_000)
-    subject.freeze(0.0)
+    subject.refused(0.0)
     subject.cut(7_000)
     assert subject.in_force(1.0) == 7_000
     subject.cut(1_000)
@@ -23,25 +23,34 @@ def test_a_cut_comes_down_to_what_was_let_in_but_at_most_by_half() -> None:
     assert subject.in_force(3.0) == 3_500
 
 
-def test_it_grows_by_five_a_second_up_to_the_limit_but_not_while_frozen() -> None:
+def test_it_grows_the_faster_the_longer_no_refusal_came() -> None:
     subject = LearnedRate(10_000)
-    subject.freeze(0.0)
+    subject.refused(0.0)
     subject.cut(5_000)
-    assert subject.in_force(100.0) == 5_000
-    subject.thaw(100.0)
-    assert subject.in_force(101.0) == 5_005
-    assert subject.in_force(600.0) == 7_500
-    subject.freeze(700.0)
-    assert subject.in_force(900.0) == 8_000
-    subject.thaw(900.0)
-    assert subject.in_force(1_299.0) == 9_995
-    assert subject.in_force(1_500.0) == 10_000
+    assert subject.in_force(10.0) == 5_000
+    subject.thaw(10.0)
+    assert subject.in_force(20.0) == 5_010
+    assert subject.in_force(200.0) == 5_000 - 10 + 20 + 990
+    assert subject.in_force(300.0) == 7_000
+    subject.refused(300.0)
+    assert subject.in_force(310.0) == 7_000
+    subject.thaw(310.0)
+    assert subject.in_force(320.0) == 7_010
+
+
+def test_from_half_it_is_back_within_ten_minutes() -> None:
+    subject = LearnedRate(10_000)
+    subject.refused(0.0)
+    subject.cut(0)
+    subject.thaw(5.0)
+    assert subject.in_force(500.0) < 10_000
+    assert subject.in_force(605.0) == 10_000
 
 
 @steady
 @given(
     st.integers(2, 20_000),
-    st.lists(st.tuples(st.sampled_from(["freeze", "thaw", "cut"]), st.integers(0, 20_000))),
+    st.lists(st.tuples(st.sampled_from(["refused", "thaw", "cut"]), st.integers(0, 20_000))),
 )
 def test_it_is_never_above_the_limit_nor_below_two(
     configured: int, steps: list[tuple[str, int]]

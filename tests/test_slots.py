@@ -1,5 +1,6 @@
 """Slots: who holds one, and how many there are while the API refuses."""
 
+from collections.abc import Iterable
 from math import inf
 from random import Random
 
@@ -139,7 +140,7 @@ async def full_slots(total: int) -> Slots:
 
 async def test_a_refusal_takes_one_place_more_than_what_is_held_without_it() -> None:
     subject = await full_slots(10)
-    subject.doubt()
+    subject.doubt(9)
     subject.release(9)
     assert (subject.in_force, subject.held, subject.left) == (9, 9, 0)
 
@@ -147,40 +148,66 @@ async def test_a_refusal_takes_one_place_more_than_what_is_held_without_it() -> 
 async def test_refusals_of_submits_that_were_under_way_together_cost_one_place_each() -> None:
     subject = await full_slots(10)
     for holder in (9, 8, 7):
-        subject.doubt()
+        subject.doubt(holder)
         subject.release(holder)
-    subject.doubt_confirmed(100.0)
+    subject.doubt_judged(100.0, 0.0)
     assert (subject.in_force, subject.held, subject.left) == (7, 7, 0)
 
 
 async def test_a_refusal_that_meant_the_rate_costs_no_place() -> None:
     subject = await full_slots(10)
-    subject.doubt()
-    subject.doubt()
+    subject.doubt(9)
+    subject.doubt(8)
     subject.doubt_dismissed()
     assert subject.in_force == 10
     subject.doubt_dismissed()
     assert subject.in_force == 10
 
 
-async def test_submits_pause_for_half_a_second_or_as_long_as_the_api_asks() -> None:
+async def refuse(subject: Slots, holders: Iterable[int], now: float, wait: float = 0.0) -> None:
+    for holder in holders:
+        subject.doubt(holder)
+        subject.release(holder)
+    subject.doubt_judged(now, wait)
+
+
+@pytest.mark.parametrize(("asked", "free_at"), [(0.0, 100.5), (0.1, 100.5), (30.0, 130.0)])
+async def test_submits_pause_for_half_a_second_or_as_long_as_the_api_asks(
+    asked: float, free_at: float
+) -> None:
     subject = await full_slots(10)
-    subject.doubt()
+    await refuse(subject, (9, 8, 7), 100.0, asked)
+    subject.release(6)
+    assert subject.free_at() == free_at
+
+
+async def test_one_or_two_refusals_among_many_answers_are_an_accident() -> None:
+    """They cost a place each, and no pause."""
+    subject = await full_slots(10)
+    subject.doubt(9)
     subject.release(9)
-    subject.doubt_confirmed(100.0)
+    for holder in range(5):
+        subject.accepted(holder)
+    subject.doubt(8)
     subject.release(8)
-    assert subject.free_at() == 100.5
-    subject.doubt_confirmed(100.0, wait=30.0)
-    assert subject.free_at() == 130
+    subject.doubt_judged(100.0, 0.0)
+    assert (subject.in_force, subject.left, subject.free_at()) == (8, 0, -inf)
+
+
+async def test_an_accident_after_a_lull_costs_one_place_not_the_lull() -> None:
+    subject = await full_slots(10)
+    for holder in (9, 8, 7, 6):
+        subject.release(holder)
+    subject.doubt(5)
+    assert subject.in_force == 5
+    subject.doubt_judged(100.0, 0.0)
+    assert subject.in_force == 9
 
 
 async def test_one_submit_at_a_time_tries_for_more_and_an_accepted_one_widens() -> None:
     subject = await full_slots(10)
-    for holder in (9, 8, 7):
-        subject.doubt()
-        subject.release(holder)
-    subject.doubt_confirmed(100.0)
-    assert 100.5 <= subject.free_at() <= 101.1
+    await refuse(subject, (9, 8, 7), 100.0)
+    assert 100.9 <= subject.free_at() <= 101.1
     subject.take("beyond")
     assert subject.free_at() == inf
     subject.accepted("beyond")
@@ -189,31 +216,34 @@ async def test_one_submit_at_a_time_tries_for_more_and_an_accepted_one_widens() 
 
 
 async def test_tries_that_are_refused_come_ever_less_often() -> None:
-    subject = await full_slots(1)
-    now, waits = 0.0, []
-    for _ in range(7):
-        subject.doubt()
-        subject.release(0)
-        subject.doubt_confirmed(now)
-        assert subject.in_force == 0
-        waits.append(subject.free_at() - now)
+    subject = await full_slots(3)
+    await refuse(subject, (2, 1, 0), 0.0)
+    waits = [subject.free_at()]
+    for _ in range(6):
         now = subject.free_at()
         subject.take(0)
-    assert waits == [pytest.approx(wait, rel=0.101) for wait in (0.5, 1, 2, 4, 8, 8, 8)]
+        await refuse(subject, [0], now)
+        assert subject.in_force == 0
+        waits.append(subject.free_at() - now)
+    assert waits == [pytest.approx(wait, rel=0.101) for wait in (1, 2, 4, 8, 8, 8, 8)]
 
 
 @pytest.mark.parametrize("end", ["release", "keep"])
 async def test_a_try_that_ends_without_an_answer_lets_the_next_one_out(end: str) -> None:
-    subject = await full_slots(3)
-    subject.doubt()
-    subject.release(2)
-    subject.doubt_confirmed(0.0)
+    subject = await full_slots(4)
+    await refuse(subject, (3, 2, 1), 0.0)
     subject.take("beyond")
+    assert subject.free_at() == inf
     if end == "release":
         subject.release("beyond")
-        assert subject.free_at() < inf
     else:
         subject.keep("beyond", 120.0)
-        assert subject.free_at() == inf  # it holds the last place
-        subject.expire(120.0)
-        assert subject.free_at() < inf
+    assert subject.free_at() < inf
+
+
+async def test_a_place_that_was_lost_to_an_accident_is_tried_for_at_once() -> None:
+    subject = await full_slots(2)
+    subject.doubt(1)
+    subject.release(1)
+    subject.doubt_judged(100.0, 0.0)
+    assert (subject.in_force, subject.free_at()) == (1, -inf)
