@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from email.utils import formatdate
 from math import floor
 
+from attrs import evolve
+
 from nanobanana_async.emulator._steps import Steps
+from nanobanana_async.emulator._wire import Answer, Cut, Outcome, Picture
 
 
 def check_jumps(jumps: Sequence[tuple[float, float]]) -> None:
@@ -43,6 +46,18 @@ class ServerClock:
         if not self._date_since <= now < self._date_until:
             self._tick(now)
         return self._date
+
+    def dated(self, outcome: Outcome, now: float) -> Outcome:
+        """Return the outcome with the date of `now`, where it has a place for one."""
+        if isinstance(outcome, (Answer, Picture)):
+            return self._with_date(outcome, now)
+        return Cut(self._with_date(outcome.of, now)) if isinstance(outcome, Cut) else outcome
+
+    def _with_date(self, content: Answer | Picture, now: float) -> Answer | Picture:
+        date = self.date(now)
+        if isinstance(content, Answer):
+            return Answer(content.status, content.body, {**content.headers, "date": date})
+        return evolve(content, date=date)
 
     def _tick(self, now: float) -> None:
         unix = self._epoch + now + self._offsets.at(now)

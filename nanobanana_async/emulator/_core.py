@@ -11,7 +11,6 @@ from typing import Final
 from attrs import evolve, frozen
 
 from nanobanana_async.emulator import _envelope
-from nanobanana_async.emulator._acts import Act
 from nanobanana_async.emulator._archive import Archive
 from nanobanana_async.emulator._book import Book
 from nanobanana_async.emulator._callbacks import Callbacks, Delivery
@@ -31,7 +30,7 @@ from nanobanana_async.emulator._settings import Settings
 from nanobanana_async.emulator._status import StatusView
 from nanobanana_async.emulator._task import Life, Task
 from nanobanana_async.emulator._wallet import Wallet
-from nanobanana_async.emulator._wire import Answer, Cut, Outcome, Picture, Request
+from nanobanana_async.emulator._wire import Answer, Outcome, Picture, Request
 
 NOWHERE: Final = "http://emulator.invalid"
 
@@ -50,21 +49,6 @@ class _Call:
 def _stream(*seed: object) -> Random:
     """Return a generator of its own, so that one kind of draw never shifts another."""
     return Random(":".join(map(str, seed)))
-
-
-def _dated(outcome: Outcome, date: str) -> Outcome:
-    if isinstance(outcome, Answer):
-        return _dated_answer(outcome, date)
-    if isinstance(outcome, Picture):
-        return evolve(outcome, date=date)
-    if isinstance(outcome, Cut):
-        of = outcome.of
-        return Cut(_dated_answer(of, date) if isinstance(of, Answer) else evolve(of, date=date))
-    return outcome
-
-
-def _dated_answer(answer: Answer, date: str) -> Answer:
-    return Answer(answer.status, answer.body, {**answer.headers, "date": date})
 
 
 class EmulatorCore:
@@ -105,12 +89,13 @@ class EmulatorCore:
     def handle(self, now: float, request: Request) -> tuple[float, Outcome]:
         """Work on a request at `now` (seconds, never going back).
 
-        Returns the seconds until the outcome leaves the server, and the outcome.
+        Returns the seconds until the outcome leaves the server, and the outcome; an answer has the
+        `date` of that moment.
         """
         self._tasks.tidy(now)
         outcome, held = self._outcome(now, request)
         delay = self._settings.latency + held
-        return delay, _dated(outcome, self._clock.date(now + delay))
+        return delay, self._clock.dated(outcome, now + delay)
 
     def ledger(self, now: float) -> Ledger:
         """Take a snapshot of what was seen so far."""
@@ -138,25 +123,24 @@ class EmulatorCore:
         self._book.arrived(now, kind)
         if kind != "download" and not self._rate.admit(now):
             return self._refuse("rate"), 0.0
+        call = _Call(now, request, route.target, answered=True)
         name = self._faults.draw(kind, now)
         if name is None:
-            call = _Call(now, request, route.target, answered=True)
             return self._authorised(kind, call), 0.0
+        return self._spoilt(name, kind, call)
+
+    def _spoilt(self, name: str, kind: Kind, call: _Call) -> tuple[Outcome, float]:
         act = FAULTS[name]
         true: Answer | Picture = _envelope.BLANK
         if act.work != "none":
-            call = _Call(now, request, route.target, answered=act.work == "heard")
-            true = self._authorised(kind, call)
-        outcome = act.spoil(request, true)
+            true = self._authorised(kind, evolve(call, answered=act.work == "heard"))
+        outcome = act.spoil(call.request, true)
         if outcome is None:
             return true, 0.0
         self._book.injected(name, refuses=act.refuses)
-        self._suffer(act, true)
-        return outcome, self._settings.slow_seconds if act.slow else 0.0
-
-    def _suffer(self, act: Act, true: Answer | Picture) -> None:
         if act.forgets and isinstance(true, Answer):
             self._tasks.forget(json.loads(true.body)["data"]["taskId"])
+        return outcome, self._settings.slow_seconds if act.slow else 0.0
 
     def _refuse(self, reason: str) -> Answer:
         self._book.refused(reason)

@@ -19,9 +19,11 @@ class Episode:
     fault: str
     """As in `Settings.faults`; or `any_{act}`: submits, checks and balance requests alike."""
     start: float = field(validator=ge(0.0))
+    """Seconds."""
     length: float = field(validator=gt(0.0))
-    """May be infinite."""
+    """Seconds; may be infinite."""
     probability: float = field(default=1.0, validator=and_(ge(0.0), le(1.0)))
+    """Of several at once, that of the first is taken in full, and what is left by the next."""
     every: float | None = field(default=None, validator=optional(gt(0.0)))
     """Seconds from one start to the next; None: it comes once."""
 

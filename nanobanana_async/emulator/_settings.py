@@ -66,7 +66,7 @@ class Settings:
     faults: Mapping[str, float] = field(factory=dict, validator=_known_faults)
     """Probability by name, such as `{"submit_lost": 0.01}`; see `_acts.py`."""
     episodes: Sequence[Episode] = field(default=(), validator=_each(Episode))
-    """Faults that come at a time of their own, before those of `faults`. The first of two counts."""
+    """Faults that come at a time of their own; at that time they come before those of `faults`."""
     slow_seconds: float = field(default=10.0, validator=gt(0.0))
     """How much later an answer with the fault `slow` leaves."""
     limit_changes: Sequence[LimitChange] = field(default=(), validator=_each(LimitChange))

@@ -52,6 +52,11 @@ def test_each_jump_holds_until_the_next() -> None:
     assert dates == [7, 16, 110, 119, 15, 995]
 
 
+def test_a_clock_is_set_in_the_middle_of_a_second() -> None:
+    account = Account(clock_jumps=[(0.5, 100.0)])
+    assert [date(account.balance(now)) for now in (0.25, 0.375, 0.5, 0.75)] == [0, 0, 100, 100]
+
+
 def test_an_answer_is_dated_when_it_leaves() -> None:
     account = Account(latency=0.5, faults={"submit_slow": 1.0}, slow_seconds=3.0)
     assert date(account.submit(0.6)) == 4

@@ -12,7 +12,7 @@ from attrs import frozen
 from nanobanana_async.emulator import Emulator, LogNormal
 
 from .driver import KEY, body
-from .shapes import ANSWERED, BROKEN, COMMON, CUT, is_after, looks_like
+from .shapes import ANSWERED, BROKEN, COMMON, CUT, SILENT, is_after, looks_like
 
 SUBMIT = "/api/v1/generateTask/nano-banana-2"
 CHECK = "/api/v1/statusTask/nano-banana-2"
@@ -64,6 +64,11 @@ async def check(
     return await request(session, "GET", emulator.url + CHECK, timeout, params=query)
 
 
+def patience(act: str) -> float:
+    """Return how long to wait for an answer that comes, and for one that does not."""
+    return PATIENCE if act in SILENT else 5.0
+
+
 async def suffers(act: str, asking: "asyncio.Future[Got] | asyncio.Task[Got]") -> None:
     if act in BROKEN:
         with pytest.raises(DISCONNECTED):
@@ -82,7 +87,7 @@ async def suffers(act: str, asking: "asyncio.Future[Got] | asyncio.Task[Got]") -
 @pytest.mark.parametrize("act", COMMON)
 async def test_a_submit_with_a_fault(session: aiohttp.ClientSession, act: str) -> None:
     async with Emulator(faults={f"submit_{act}": 1.0}) as emulator:
-        await suffers(act, asyncio.ensure_future(submit(session, emulator, PATIENCE)))
+        await suffers(act, asyncio.ensure_future(submit(session, emulator, patience(act))))
         ledger = emulator.ledger()
     assert ledger.faults == {f"submit_{act}": 1}
     assert ledger.accepted == ledger.accepted_unheard == int(is_after(act))
@@ -92,7 +97,7 @@ async def test_a_submit_with_a_fault(session: aiohttp.ClientSession, act: str) -
 async def test_a_check_with_a_fault(session: aiohttp.ClientSession, act: str) -> None:
     async with Emulator(faults={f"check_{act}": 1.0}, service=AT_ONCE) as emulator:
         task_id = await task(session, emulator)
-        await suffers(act, asyncio.ensure_future(check(session, emulator, task_id, PATIENCE)))
+        await suffers(act, asyncio.ensure_future(check(session, emulator, task_id, patience(act))))
         ledger = emulator.ledger()
     assert ledger.faults == {f"check_{act}": 1}
     assert (ledger.requests["check"], ledger.finished_seen) == (1, 0)
@@ -184,7 +189,7 @@ async def picture(session: aiohttp.ClientSession, emulator: Emulator) -> str:
 @pytest.mark.parametrize("act", ["502_html", "429", "404", "wrong_content", "reset", "silent"])
 async def test_a_download_with_a_fault(session: aiohttp.ClientSession, act: str) -> None:
     async with Emulator(faults={f"download_{act}": 1.0}, service=AT_ONCE) as emulator:
-        asking = request(session, "GET", await picture(session, emulator), PATIENCE)
+        asking = request(session, "GET", await picture(session, emulator), patience(act))
         if act == "404":
             assert (await asking).status == 404
         else:
