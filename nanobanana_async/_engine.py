@@ -14,7 +14,7 @@ from contextlib import suppress
 from math import inf
 from random import Random, getrandbits
 from typing import Any, Final
-from weakref import WeakValueDictionary, ref
+from weakref import WeakValueDictionary, finalize, ref
 
 from anyio import CancelScope
 from attrs import frozen
@@ -115,6 +115,7 @@ class Engine:
         if handle is None:
             handle = Task(generation, self.dispatcher, self.tracker, self.loop)
             generation.handle = ref(handle)
+            finalize(handle, generation.name_unawaited).atexit = False
         if generation.task_id is not None:
             self._handles[generation.task_id] = handle
         return handle

@@ -175,6 +175,9 @@ class Gateway:
             return self._not_sent(attempt, str(error))
         except NoAnswerError as error:
             return self._no_answer(attempt, str(error))
+        except BaseException:  # the client was closed or crashed, and this request cut off
+            self._gave_up(attempt)
+            raise
         answer = read(reply)
         self._answered(attempt, answer)
         return answer
@@ -204,12 +207,14 @@ class Gateway:
         return NotSent(cause)
 
     def _no_answer(self, attempt: Attempt, cause: str) -> Broken:
-        now = self._loop.time()
-        self._under_way[attempt.kind] -= 1
-        self._ledger.given_up(now)
+        self._gave_up(attempt)
         answer = Broken(APIConnectionError(f"The connection broke: {cause}", advice=""))
-        self._learn(attempt, answer, now)
+        self._learn(attempt, answer, self._loop.time())
         return answer
+
+    def _gave_up(self, attempt: Attempt) -> None:
+        self._under_way[attempt.kind] -= 1
+        self._ledger.given_up(self._loop.time())
 
     def _answered(self, attempt: Attempt, answer: object) -> None:
         now = self._loop.time()

@@ -14,6 +14,7 @@ from nanobanana_async._errors import NanoBananaError
 from nanobanana_async._lifecycle import Event, State, advance
 from nanobanana_async._models import ImageRequest, ImageResult, TaskStatus
 from nanobanana_async._service_times import ServiceClass
+from nanobanana_async._unawaited import name_unawaited
 
 __all__ = ["Generation", "fail"]
 
@@ -47,6 +48,8 @@ class Generation:
     """What listeners to its states read; exists only where somebody has listened."""
     waiters: int = 0
     """Callers that await the result now."""
+    told: bool = False
+    """True once somebody was given how it ended, or the log has named it."""
     returns: int = 0
     """How often the API was too busy to take it."""
     doubted: bool = False
@@ -100,6 +103,17 @@ class Generation:
     def succeed(self, result: ImageResult) -> None:
         if not self.result.done():
             self.result.set_result(result)
+        self.name_unawaited()
+
+    def name_unawaited(self) -> None:
+        """Log how it ended, where nobody was told and nobody can be any more.
+
+        Called wherever that may have become true: at its end, when a caller leaves (who may be
+        cancelled between the end and being woken up), and when its handle is dropped.
+        """
+        if self.result.done() and not (self.told or self.wanted):
+            self.told = True
+            name_unawaited(self.result.exception() or self.result.result())
 
     def fail(self, error: NanoBananaError) -> None:
         """Give `error` to everybody who waits: for the id, for the result, for a look."""
@@ -110,10 +124,12 @@ class Generation:
         if self.changes is not None:
             self.changes.fail(error)
             self.changes = None
+        self.name_unawaited()
 
     def fail_waiters(self, error: NanoBananaError) -> None:
         """Give `error` to those who wait now; the task goes on, and so may whoever asks later."""
         self.fail(error)
+        self.told = False
         self.result = asyncio.get_running_loop().create_future()
 
     def tell(self, status: TaskStatus) -> None:

@@ -30,6 +30,7 @@ from nanobanana_async._errors import (
 from nanobanana_async._generation import Generation
 from nanobanana_async._models import ImageRequest, ImageResult
 from nanobanana_async._submits import not_submitted
+from nanobanana_async._unawaited import name_unawaited
 from nanobanana_async._waiting import timed_out
 
 __all__ = ["GenerateMany", "Outcome", "Requests", "check_source"]
@@ -139,14 +140,14 @@ class GenerateMany:
         """Withdraw what was not sent and stop reading; what runs stays tracked by the client."""
         self._over = True
         self._leave.detach()
-        self._run.leave()
+        self._run.drop()
         if self._run.reader is not None:
             await asyncio.wait([self._run.reader])
 
 
 def _leave_from_anywhere(loop: asyncio.AbstractEventLoop, run: _Run) -> None:
     if not loop.is_closed():
-        loop.call_soon_threadsafe(run.leave)
+        loop.call_soon_threadsafe(run.drop)
 
 
 @define(eq=False)
@@ -188,6 +189,16 @@ class _Run:
         for generation in list(self._live):
             self.engine.dispatcher.leave(generation)
             self._forget(generation)
+            generation.name_unawaited()
+
+    def drop(self) -> None:
+        """Nobody can take outcomes any more: name those that wait to be handed out."""
+        self.leave()
+        while not self.outcomes.empty():
+            outcome = self.outcomes.get_nowait()
+            if outcome is not None and (end := outcome.result or outcome.error):
+                name_unawaited(end)
+        self.outcomes.put_nowait(None)
 
     async def _read(self, requests: Requests) -> None:
         source, index = _iterate(requests), 0
@@ -230,6 +241,7 @@ class _Run:
         done: asyncio.Future[ImageResult],
     ) -> None:
         if self._forget(generation):
+            generation.told = True
             error = done.exception()
             if isinstance(error, NanoBananaError):
                 self._hand_out(outcome(error=error), generation)

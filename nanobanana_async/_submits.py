@@ -213,12 +213,6 @@ class Submits:
         )
         error.__cause__ = cause
         error.request = generation.request
-        if not generation.wanted:
-            _logger.error(
-                "A submit nobody awaits any more may have been accepted: %s",
-                error,
-                extra={"key": generation.request.key if generation.request else None},
-            )
         generation.fail(error)
 
     def _hold_of(self, generation: Generation) -> float:

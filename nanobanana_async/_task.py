@@ -92,13 +92,13 @@ class Task:
         status, seen_at = generation.status, generation.seen_at
         ended = generation.state in TERMINAL
         if status and seen_at is not None and (ended or self._loop.time() - seen_at < _FRESH):
-            return status
+            return self._told(status)
         if generation.result.done():
             await asyncio.shield(generation.result)  # raises what it ended with
         looker: asyncio.Future[TaskStatus] = self._loop.create_future()
         generation.lookers.append((self._loop.time(), looker))
         self._dispatcher.look(generation)
-        return await looker
+        return self._told(await looker)
 
     async def events(self) -> AsyncIterator[TaskStatus]:
         """Iterate over the states of the task: the last one seen, then each new one, to the end.
@@ -116,12 +116,17 @@ class Task:
             if generation.status is None or not generation.status.finished:
                 await asyncio.shield(generation.result)  # raises what it ended with
             else:
-                yield generation.status
+                yield self._told(generation.status)
             return
         if generation.changes is None:
             generation.changes = Changes(generation.status)
         async for status in generation.changes.read():
-            yield status
+            yield self._told(status)
+
+    def _told(self, status: TaskStatus) -> TaskStatus:
+        """Who was given a last status knows the end: it need not be named."""
+        self._generation.told |= status.finished
+        return status
 
     async def _accepted(self) -> None:
         generation = self._generation

@@ -161,13 +161,6 @@ class Tracker:
             processing_time=status.processing_time,
             request=generation.request,
         )
-        if not generation.wanted:
-            _logger.warning(
-                "Task %s finished and nobody awaits it: %s",
-                status.task_id,
-                " ".join(status.urls),
-                extra={"task_id": status.task_id, "urls": status.urls},
-            )
         generation.succeed(result)
 
     def _failed(self, generation: Generation, status: TaskStatus, now: float) -> None:
@@ -224,13 +217,6 @@ class Tracker:
 
     def _lose(self, generation: Generation, error: NanoBananaError) -> None:
         self.counters.failed += 1
-        if not generation.wanted:
-            _logger.warning(
-                "Task %s failed and nobody awaits it: %s",
-                generation.task_id,
-                error,
-                extra={"task_id": generation.task_id},
-            )
         generation.fail(error)
 
     def _warn_once(self, status: TaskStatus) -> None:

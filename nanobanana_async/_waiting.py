@@ -10,7 +10,7 @@ import asyncio
 from typing import TypeVar
 
 from nanobanana_async._dispatcher import Dispatcher
-from nanobanana_async._errors import QueueTimeoutError, TaskTimeoutError
+from nanobanana_async._errors import NanoBananaError, QueueTimeoutError, TaskTimeoutError
 from nanobanana_async._generation import Generation
 
 __all__ = ["timed_out", "wait"]
@@ -33,9 +33,14 @@ async def wait(
     generation.waiters += 1
     try:
         async with asyncio.timeout(timeout) as scope:
-            return await asyncio.shield(future)
+            value = await asyncio.shield(future)
+            generation.told |= future is generation.result
+            return value
     except asyncio.CancelledError:
         dispatcher.leave(generation)
+        raise
+    except NanoBananaError:
+        generation.told = True
         raise
     except TimeoutError:
         if not scope.expired():  # an error of the generation that is a TimeoutError, too
@@ -45,6 +50,10 @@ async def wait(
         raise timed_out(generation, dispatcher, timeout) from None
     finally:
         generation.waiters -= 1
+        generation.name_unawaited()
+        # It refers to the caller's task, whose exception refers to this frame: the handle that a
+        # caller held would live on until the collector comes, and count as wanted.
+        del scope
 
 
 def timed_out(
