@@ -27,6 +27,7 @@ from nanobanana_async._generation import Generation
 from nanobanana_async._limits import Limits
 from nanobanana_async._many import GenerateMany, Requests, check_source
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics
+from nanobanana_async._sharing import Sharing
 from nanobanana_async._specs import DEFAULT_MODEL, MODELS
 from nanobanana_async._task import Task
 from nanobanana_async._transport import Connections, HttpTransport, Secret, api_root
@@ -66,6 +67,7 @@ class _Unset:
 
 
 _UNSET: Final = _Unset()
+_SHARING: Final = Sharing()
 
 
 class NanoBananaClient:
@@ -84,7 +86,8 @@ class NanoBananaClient:
         connect_patience: seconds for which calls that were not sent yet wait while no connection
             can be had; None for ever.
         unknown_hold: seconds for which a submit whose answer was lost keeps its slot.
-        stuck_after: seconds after which a task counts as stuck.
+        stuck_after: seconds after which a task counts as stuck: its waiters are told, its slot is
+            free again, and it is looked at once a minute.
         resubmit_unknown: send a submit whose answer was lost again, which may be paid for twice.
         session: use this session's connections, cookies, headers and proxy; it is not changed and
             not closed.
@@ -129,6 +132,8 @@ class NanoBananaClient:
         )
         if not isinstance(limits, Limits):
             raise TypeError(f"limits must be Limits, not {limits!r}")
+        if session is not None and not isinstance(session, aiohttp.ClientSession):
+            raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
         if session is not None and session.closed:
             raise ValueError("session is closed")
         self._root = api_root(self._base_url)
@@ -173,6 +178,7 @@ class NanoBananaClient:
         `ClientClosedError` with the task's id. A warning names what still runs at the API.
         """
         self._closed = True
+        _SHARING.end(self, self._key, str(self._root))
         try:
             if self._engine is not None:
                 await self._engine.aclose()
@@ -282,6 +288,13 @@ class NanoBananaClient:
         engine = self._live()
         return await balance(engine.dispatcher, engine.random)
 
+    def unfinished(self) -> list[str]:
+        """Return the ids of the tasks that still run, as far as is known; oldest first.
+
+        Of a closed client, those that it left behind: `task` of a new client picks them up.
+        """
+        return [] if self._engine is None else list(self._engine.tracker.tasks)
+
     def statistics(self) -> Statistics:
         """Return the figures of this moment; of a closed client, the last ones."""
         return (self._engine or self._live()).statistics()
@@ -322,6 +335,8 @@ class NanoBananaClient:
                     "The client must be used inside a running event loop"
                 ) from None
             self._engine = Engine(self._transport or self._http(), self._settings)
+            if self._key:
+                _SHARING.begin(self, self._key, str(self._root))
         self._engine.dispatcher.check()
         return self._engine
 
@@ -390,6 +405,8 @@ def _check_seconds(*, optional: bool = True, **options: float | None) -> None:
 
 
 def _key_from(api_key: str | None) -> str:
+    if not isinstance(api_key, str | None):
+        raise TypeError(f"api_key must be a text, not {type(api_key).__name__}")
     key = api_key or os.environ.get("APIXO_API_KEY", "")
     if not key:
         raise MissingKeyError("No API key: pass api_key= or set APIXO_API_KEY")

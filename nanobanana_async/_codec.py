@@ -41,6 +41,7 @@ __all__ = [
     "Refused",
     "Seen",
     "SubmitAnswer",
+    "age_of",
     "balance_call",
     "read_balance",
     "read_look",
@@ -114,6 +115,8 @@ class Seen:
     """A good look at a task."""
 
     status: TaskStatus
+    date: str = ""
+    """The answer's Date header: what the server's clock said."""
 
 
 @frozen
@@ -268,7 +271,7 @@ def read_look(reply: Reply, base_url: str, task_id: str) -> LookAnswer:
     task = _structured(data.data, _Task)
     if task is None or task.taskId != task_id:
         return Broken(_status_error(APIStatusError, "The answer is not about the task", reply))
-    return Seen(_status_of(task, data.data))
+    return Seen(_status_of(task, data.data), reply.headers.get("date", ""))
 
 
 def read_balance(reply: Reply, base_url: str) -> BalanceAnswer:
@@ -368,6 +371,23 @@ def _seconds(millis: int | None) -> float | None:
         return None if millis is None else millis / 1000
     except OverflowError:
         return None
+
+
+def age_of(seen: Seen, server_clock: float | None) -> float | None:
+    """Return a task's age in seconds by the server's clock, never below 0; None if not known.
+
+    Args:
+        seen: a look at it.
+        server_clock: Unix time at the server when the look was answered, where it is known better
+            than from the answer's Date header, which has whole seconds.
+    """
+    created = seen.status.created_at
+    if server_clock is None:
+        date = _date(seen.date)
+        server_clock = date.timestamp() if date else None
+    if created is None or server_clock is None:
+        return None
+    return max(server_clock - created.timestamp(), 0.0)
 
 
 def _retry_after(reply: Reply) -> float | None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from math import inf
 from random import Random, getrandbits
 from typing import Any, Final
-from weakref import WeakValueDictionary, finalize, ref
+from weakref import WeakSet, WeakValueDictionary, finalize, ref
 
 from anyio import CancelScope
 from attrs import frozen
@@ -103,6 +103,7 @@ class Engine:
         )
         self._handles: WeakValueDictionary[str, Task] = WeakValueDictionary()
         self._closing = asyncio.Event()
+        self._spawned: WeakSet[asyncio.Task[Any]] = WeakSet()
         self._started: asyncio.Future[asyncio.TaskGroup] = self.loop.create_future()
         self._owner = self.loop.create_task(self._own(), name="nanobanana_async owner")
         self._owner.add_done_callback(_retrieve)
@@ -142,12 +143,16 @@ class Engine:
         except BaseException:
             work.close()
             raise
-        return group.create_task(work)
+        task = group.create_task(work)
+        self._spawned.add(task)
+        return task
 
     async def aclose(self) -> None:
         """Close, and return when nothing is left. Cancelled: POSTs under way get 5 s more."""
         self.dispatcher.check_loop()
         self._closing.set()
+        if asyncio.current_task() in self._spawned:
+            return  # called by a source of `generate_many`: the owner waits for it to end
         try:
             await asyncio.wait([self._owner])
         except asyncio.CancelledError:

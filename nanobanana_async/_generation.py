@@ -52,6 +52,8 @@ class Generation:
     """True once somebody was given how it ended, or the log has named it."""
     returns: int = 0
     """How often the API was too busy to take it."""
+    lost: NanoBananaError | None = None
+    """Why the answer to an earlier submit of it was lost, which may have been accepted."""
     doubted: bool = False
     """True once it was refused with a key that turned out to be good."""
     handle: weakref.ref[Any] | None = None

@@ -31,6 +31,7 @@ __all__ = ["Slots"]
 # Without a pause each token buys a refusal while another process holds the places.
 _PAUSE: Final = 0.5
 # Refusals among the last answers to submits that are no accident any more.
+_STEPS: Final = 16  # accepted submits beyond the number in force until it grows faster
 _NO_ACCIDENT: Final = 3
 _LAST: Final = 12
 _BEYOND_AGAIN: Final = Backoff(1.0, 8.0, jitter=0.1)
@@ -57,6 +58,8 @@ class Slots:
     _last_refused: deque[bool] = field(factory=lambda: deque(maxlen=_LAST), init=False)
     _refusals: int = field(default=0, init=False)
     """Refusals in a row for want of a place, with no acceptance beyond the number in force."""
+    _widenings: int = field(default=0, init=False)
+    """Submits beyond the number in force that were accepted since the last refusal."""
     _paused_until: float = field(default=-inf, init=False)
     _beyond_from: float = field(default=-inf, init=False)
     _beyond: object | None = field(default=None, init=False)
@@ -103,7 +106,9 @@ class Slots:
             self._beyond = None
             self._refusals = 0
             self._beyond_from = -inf
-            self.in_force = min(max(self.in_force, self.held), self.limit)
+            self._widenings += 1
+            wider = max(self.in_force, self.held) + self._widenings // _STEPS
+            self.in_force = min(wider, self.limit)
 
     def release(self, holder: object) -> None:
         """Take a slot back; no harm where `holder` has none, for it was taken as stuck before."""
@@ -151,6 +156,7 @@ class Slots:
             self._before_doubt = self.in_force
         self._doubts += 1
         self._last_refused.append(True)
+        self._widenings = 0
         self._beyond_refused |= holder is self._beyond
         self.in_force = max(min(self.in_force, self.held) - 1, 0)
 

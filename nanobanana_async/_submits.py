@@ -34,7 +34,7 @@ from nanobanana_async._retry import Backoff
 from nanobanana_async._slots import Slots
 from nanobanana_async._tracker import Tracker
 
-__all__ = ["Post", "Submits", "not_submitted"]
+__all__ = ["Post", "Submits", "not_submitted", "submit_unknown"]
 
 _logger = logging.getLogger("nanobanana_async")
 
@@ -88,6 +88,8 @@ class Submits:
         if generation.state is State.QUEUED and generation.waiters <= 1:
             generation.apply(Event.WITHDRAWN)
             self._queue.remove(generation)
+            if generation.lost is not None:
+                generation.fail(submit_unknown(generation, generation.lost))
             return True
         return False
 
@@ -170,7 +172,8 @@ class Submits:
             if generation.started_at <= started_until:
                 generation.apply(Event.WITHDRAWN)
                 self._queue.remove(generation)
-                generation.fail(not_submitted(error) if generation.bulk else fresh(error))
+                unpaid = not_submitted(error) if generation.bulk else fresh(error)
+                generation.fail(_truth(generation, unpaid))
 
     def _go_back(self, generation: Generation, now: float, wait: float) -> None:
         """It was certainly not accepted: back to the front, unless its caller has gone."""
@@ -178,7 +181,8 @@ class Submits:
         generation.apply(Event.RETURNED)
         if generation.waiters == 0:
             generation.apply(Event.WITHDRAWN)
-            generation.fail(QueueTimeoutError("Not accepted, and its caller had left"))
+            unpaid = QueueTimeoutError("Not accepted, and its caller had left")
+            generation.fail(_truth(generation, unpaid))
         elif wait:
             self._queue.delay(generation, now + wait, bulk=generation.bulk)
         else:
@@ -187,7 +191,7 @@ class Submits:
     def _refuse(self, generation: Generation, error: NanoBananaError, now: float) -> None:
         self._slots.release(generation)
         generation.apply(Event.REFUSED)
-        generation.fail(error)
+        generation.fail(_truth(generation, error))
         if isinstance(error, InsufficientBalanceError):
             self.out_of_credit(error, now)
 
@@ -196,6 +200,7 @@ class Submits:
         if generation.resubmit_unknown and generation.waiters:
             self._counters.unknown += 1
             generation.apply(Event.LOST)
+            generation.lost = cause
             self._resubmit(generation, now)
         else:
             self._slots.keep(generation, now + self._hold_of(generation))
@@ -205,15 +210,7 @@ class Submits:
         """It may have been accepted: said loudly, and never sent again."""
         self._counters.unknown += 1
         generation.apply(Event.LOST)
-        error = SubmitUnknownError(
-            f"The answer to the submit was lost: {cause.args[0]}",
-            status=cause.status,
-            code=cause.code,
-            api_message=cause.api_message,
-        )
-        error.__cause__ = cause
-        error.request = generation.request
-        generation.fail(error)
+        generation.fail(submit_unknown(generation, cause))
 
     def _hold_of(self, generation: Generation) -> float:
         """Return for how long a submit that may be running keeps its slot."""
@@ -232,6 +229,24 @@ class Submits:
 
 def _duplicate(task_id: str) -> APIStatusError:
     return APIStatusError("the answer names the task of another submit", task_id=task_id)
+
+
+def _truth(generation: Generation, error: NanoBananaError) -> NanoBananaError:
+    """Return `error`, which says that nothing was paid, unless an earlier attempt may have been."""
+    return error if generation.lost is None else submit_unknown(generation, generation.lost)
+
+
+def submit_unknown(generation: Generation, cause: NanoBananaError) -> SubmitUnknownError:
+    """Build the error of a submit that may have been accepted."""
+    error = SubmitUnknownError(
+        f"The answer to the submit was lost: {cause.args[0]}",
+        status=cause.status,
+        code=cause.code,
+        api_message=cause.api_message,
+    )
+    error.__cause__ = cause
+    error.request = generation.request
+    return error
 
 
 def not_submitted(cause: NanoBananaError) -> NotSubmittedError:

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import define, field
 
-from nanobanana_async._codec import Broken, Busy, Limited, LookAnswer, Refused, Seen
+from nanobanana_async._codec import Broken, Busy, Limited, LookAnswer, Refused, Seen, age_of
 from nanobanana_async._counters import Counters
 from nanobanana_async._errors import (
     NanoBananaError,
@@ -58,6 +58,8 @@ class Tracker:
     random: Random
     service_times: ServiceTimes = field(factory=ServiceTimes, init=False)
     tasks: dict[str, Generation] = field(factory=dict, init=False)
+    _clock_offset: float | None = field(default=None, init=False)
+    """Unix time at the server minus the loop's time, in seconds."""
     _warned_states: set[str] = field(factory=set, init=False)
 
     def accepted(self, generation: Generation, task_id: str, sent_at: float, now: float) -> None:
@@ -84,6 +86,8 @@ class Tracker:
         generation.checks += 1
         match answer:
             case Seen(status):
+                if generation.seen_at is None:
+                    self._learn_age(generation, answer, now)
                 self._seen(generation, status, now)
             case Refused(PermissionDeniedError() as error):
                 error.task_id = generation.task_id
@@ -109,6 +113,16 @@ class Tracker:
         if now - generation.trouble_at >= STATUS_PATIENCE:
             error.task_id = generation.task_id
             generation.fail_lookers(error)
+
+    def _learn_age(self, generation: Generation, seen: Seen, now: float) -> None:
+        """A task of our own tells the server's clock; from that an adopted one's age follows."""
+        created = seen.status.created_at
+        if generation.answered_at is None:
+            clock = None if self._clock_offset is None else now + self._clock_offset
+            age = age_of(seen, clock)
+            generation.age_from = now if age is None else now - age
+        elif created is not None:
+            self._clock_offset = created.timestamp() - generation.age_from
 
     def _seen(self, generation: Generation, status: TaskStatus, now: float) -> None:
         generation.forget_trouble()

@@ -33,9 +33,12 @@ def api_root(base_url: str) -> URL:
     Raises:
         ValueError: it is no http(s) URL.
     """
+    if not isinstance(base_url, str):
+        raise TypeError(f"base_url must be a text, not {type(base_url).__name__}")
     url = URL(base_url.strip().rstrip("/"))
     if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"base_url must be an http(s):// URL, not {base_url!r}")
+        # Not shown: it may be the key, given in the wrong place.
+        raise ValueError("base_url (APIXO_BASE_URL) must be an http(s):// URL")
     if url.user or url.password:
         raise ValueError("base_url must hold no user name and no password")
     if url.query_string or url.fragment:

@@ -10,8 +10,14 @@ import asyncio
 from typing import TypeVar
 
 from nanobanana_async._dispatcher import Dispatcher
-from nanobanana_async._errors import NanoBananaError, QueueTimeoutError, TaskTimeoutError
+from nanobanana_async._errors import (
+    NanoBananaError,
+    QueueTimeoutError,
+    SubmitUnknownError,
+    TaskTimeoutError,
+)
 from nanobanana_async._generation import Generation
+from nanobanana_async._submits import submit_unknown
 
 __all__ = ["timed_out", "wait"]
 
@@ -28,6 +34,7 @@ async def wait(
 
     Raises:
         QueueTimeoutError: the time was over before it was sent; withdrawn.
+        SubmitUnknownError: likewise, but an earlier attempt may have been accepted.
         TaskTimeoutError: the time was over later; the caller adds the handle.
     """
     generation.waiters += 1
@@ -58,8 +65,11 @@ async def wait(
 
 def timed_out(
     generation: Generation, dispatcher: Dispatcher, timeout: float | None
-) -> QueueTimeoutError | TaskTimeoutError:
+) -> QueueTimeoutError | SubmitUnknownError | TaskTimeoutError:
     """Leave a generation whose time is over, and say what that means for it."""
     if dispatcher.leave(generation):
-        return QueueTimeoutError(f"Not sent within {timeout:g} s")
+        if generation.lost is None:
+            return QueueTimeoutError(f"Not sent within {timeout:g} s")
+        generation.told = True
+        return submit_unknown(generation, generation.lost)
     return TaskTimeoutError(f"Not finished within {timeout:g} s", task_id=generation.task_id)

@@ -17,7 +17,7 @@ ROOT = Path(nanobanana_async.__file__).parent
 RANKS = [
     {"_lifecycle", "_models", "_retry", "_specs", "_version", "_wire"},
     {"_alarm", "_counters", "_errors", "_gate", "_ledger", "_limits", "_pacer"},
-    {"_queue", "_rate", "_schedule", "_service_times", "_slots", "_unawaited"},
+    {"_queue", "_rate", "_schedule", "_service_times", "_sharing", "_slots", "_unawaited"},
     {"_validation", "_changes", "_codec", "_failures", "_transport", "_download"},
     {"_gateway", "_generation"},
     {"_tracker"},
