@@ -44,6 +44,7 @@ _UNREADABLE_PATIENCE: Final = 60.0
 _MISSING_PATIENCE: Final = {False: 30.0, True: 600.0}  # by whether it was ever seen
 _MISSING_LOOKS: Final = 3
 _STUCK_GAP: Final = 60.0
+_CLOCK_STEP: Final = 0.1  # seconds by which stamps and clocks may be off without having jumped
 _WARNED: Final = 20  # states that are warned of: the set must not grow with what a server invents
 
 
@@ -165,8 +166,8 @@ class Tracker:
         if not self._end(generation, Event.SUCCEEDED, now):
             return
         self.counters.succeeded += 1
-        if status.service_time is not None:
-            self.service_times.observe(generation.service_class, status.service_time)
+        if (seconds := _service_time(generation, now)) is not None:
+            self.service_times.observe(generation.service_class, seconds)
         result = ImageResult(
             task_id=status.task_id,
             urls=status.urls,
@@ -247,13 +248,26 @@ def refused_for_long() -> RateLimitError:
     return RateLimitError(f"Refused for {STATUS_PATIENCE:.0f} s", status=429)
 
 
-def _lag(generation: Generation, now: float) -> float | None:
-    """Seconds from a task's end to now; None where it cannot be told.
+def _service_time(generation: Generation, now: float) -> float | None:
+    """Return how long the API worked on a task of ours, in seconds; None where it cannot be told.
 
-    A local time is only ever compared with a local time, and a server's time with a server's: the
-    task ended as long after its submit was answered as the server says that it took.
+    A local time is only ever compared with a local time, and a server's time with a server's. Where
+    its clock jumped meanwhile the difference says nothing: a task cannot have taken longer than has
+    passed since its submit was sent.
     """
-    service_time = generation.status.service_time if generation.status else None
-    if generation.answered_at is None or service_time is None:
+    seconds = generation.status.service_time if generation.status else None
+    if seconds is None or generation.answered_at is None:
         return None
-    return max(now - generation.answered_at - service_time, 0.0)
+    sent_at = 2 * generation.age_from - generation.answered_at
+    return seconds if seconds <= now - sent_at + _CLOCK_STEP else None
+
+
+def _lag(generation: Generation, now: float) -> float | None:
+    """Return the seconds from a task's end to now; None where it cannot be told.
+
+    The task ended as long after its submit was answered as the server says that it took.
+    """
+    seconds = _service_time(generation, now)
+    if seconds is None or generation.answered_at is None:
+        return None
+    return max(now - generation.answered_at - seconds, 0.0)
