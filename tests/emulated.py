@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableSequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -30,7 +30,7 @@ class Wire:
     memory: MemoryTransport
     answers: Callable[[Call], Answer] = lambda _: None
     """A reply, one that comes later, an exception to raise, or None for the emulator's own."""
-    calls: list[tuple[float, Call]] = field(factory=list)
+    calls: MutableSequence[tuple[float, Call]] = field(factory=list)
     """What was sent, with the loop's time."""
 
     async def send(self, call: Call, timeout: float) -> Reply:
