@@ -282,8 +282,8 @@ class NanoBananaClient:
 
         Raises:
             AuthenticationError: the key is wrong.
-            RateLimitError, ServerError: no useful answer for 30 s.
-            APIConnectionError: no connection for `connect_patience`.
+            RateLimitError, APIStatusError, ServerError: no useful answer for 30 s.
+            APIConnectionError: no connection for `connect_patience`, or no whole answer for 30 s.
         """
         engine = self._live()
         return await balance(engine.dispatcher, engine.random)

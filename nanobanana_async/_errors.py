@@ -181,7 +181,7 @@ class ClientCrashedError(NanoBananaError):
 
 
 class APIConnectionError(NanoBananaError):
-    """The API could not be reached; nothing was sent."""
+    """The API could not be reached, or broke off: `generate` and `submit` were not sent."""
 
     default_advice = "Check the network, the proxy and base_url"
 

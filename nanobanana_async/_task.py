@@ -82,8 +82,8 @@ class Task:
         Raises:
             TaskNotFoundError: the API does not know the task.
             RateLimitError: refused for 30 s on end.
-            ServerError: the API has been in trouble for 30 s.
-            APIConnectionError: no connection for `connect_patience`.
+            APIStatusError, ServerError: no useful answer for 30 s.
+            APIConnectionError: no connection for `connect_patience`, or no whole answer for 30 s.
         """
         self._track()
         generation = self._generation

@@ -15,6 +15,8 @@ from attrs import define, field
 from nanobanana_async._codec import Broken, Busy, Limited, LookAnswer, Refused, Seen, age_of
 from nanobanana_async._counters import Counters
 from nanobanana_async._errors import (
+    APIStatusError,
+    InvalidRequestError,
     NanoBananaError,
     NotFoundError,
     PermissionDeniedError,
@@ -96,6 +98,9 @@ class Tracker:
                 self._lose(generation, error)
             case Refused(NotFoundError()):
                 self._missing(generation, now)
+            case Refused(InvalidRequestError() as error):
+                self._trouble(generation, _not_told(error), now)
+                self._later(generation, now)
             case Limited():
                 self._trouble(generation, refused_for_long(), now)
                 self.at_once(generation, now)
@@ -246,6 +251,16 @@ class Tracker:
 
 def refused_for_long() -> RateLimitError:
     return RateLimitError(f"Refused for {STATUS_PATIENCE:.0f} s", status=429)
+
+
+def _not_told(error: InvalidRequestError) -> APIStatusError:
+    """A 400 to a look is no fault of the request that was paid for."""
+    return APIStatusError(
+        "The API refuses to tell of the task",
+        status=error.status,
+        code=error.code,
+        api_message=error.api_message,
+    )
 
 
 def _service_time(generation: Generation, now: float) -> float | None:
