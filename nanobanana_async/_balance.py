@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from random import Random
 from typing import Any, Final
 
@@ -36,4 +37,5 @@ async def balance(dispatcher: Dispatcher, random: Random) -> Any:
         if loop.time() - trouble_at >= STATUS_PATIENCE:
             raise trouble
         failures += 1
-        await asyncio.sleep(_AGAIN.delay(failures, random))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(dispatcher.stopping.wait(), _AGAIN.delay(failures, random))

@@ -93,6 +93,8 @@ class Dispatcher:
     _give_up_at: float = field(default=inf, init=False)
     # Submits under way, with the tasks that they run in.
     _posts: dict[Generation, asyncio.Task[None]] = field(factory=dict, init=False)
+    stopping: asyncio.Event = field(factory=asyncio.Event, init=False)
+    """Set when nothing more can be sent: whoever sleeps before asking again wakes up."""
     stopped_by: NanoBananaError | None = field(default=None, init=False)
     """Why nothing more can be sent with this client; None while it can."""
 
@@ -326,6 +328,7 @@ class Dispatcher:
     def stop(self, error: NanoBananaError) -> None:
         """Send nothing more: fail who waits in line, who asked, and who awaits a task."""
         self.stopped_by = error
+        self.stopping.set()
         self._submits.fail_all(error)
         self._fail_asked(error, started_until=inf)
         for generation in self._tracker.tasks.values():

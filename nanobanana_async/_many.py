@@ -29,7 +29,7 @@ from nanobanana_async._errors import (
 )
 from nanobanana_async._generation import Generation
 from nanobanana_async._models import ImageRequest, ImageResult
-from nanobanana_async._submits import not_submitted
+from nanobanana_async._submits import not_submitted, truth
 from nanobanana_async._unawaited import name_unawaited
 from nanobanana_async._waiting import timed_out
 
@@ -295,7 +295,8 @@ class _Run:
         for generation, waiting in list(self._live.items()):
             if self.engine.dispatcher.leave(generation):
                 self._forget(generation)
-                self.outcomes.put_nowait(waiting.outcome(error=not_submitted(error)))
+                end = truth(generation, not_submitted(error))
+                self.outcomes.put_nowait(waiting.outcome(error=end))
         self._end_naming(error, [one.task_id for one in self._live if one.task_id])
 
     def _end_naming(self, error: NanoBananaError, running: list[str]) -> None:

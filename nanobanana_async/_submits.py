@@ -34,7 +34,7 @@ from nanobanana_async._retry import Backoff
 from nanobanana_async._slots import Slots
 from nanobanana_async._tracker import Tracker
 
-__all__ = ["Post", "Submits", "not_submitted", "submit_unknown"]
+__all__ = ["Post", "Submits", "not_submitted", "submit_unknown", "truth"]
 
 _logger = logging.getLogger("nanobanana_async")
 
@@ -88,8 +88,8 @@ class Submits:
         if generation.state is State.QUEUED and generation.waiters <= 1:
             generation.apply(Event.WITHDRAWN)
             self._queue.remove(generation)
-            if generation.lost is not None:
-                generation.fail(submit_unknown(generation, generation.lost))
+            # Whoever has its handle and asks later is told, too.
+            generation.fail(truth(generation, QueueTimeoutError("Withdrawn: its callers left")))
             return True
         return False
 
@@ -173,7 +173,7 @@ class Submits:
                 generation.apply(Event.WITHDRAWN)
                 self._queue.remove(generation)
                 unpaid = not_submitted(error) if generation.bulk else fresh(error)
-                generation.fail(_truth(generation, unpaid))
+                generation.fail(truth(generation, unpaid))
 
     def _go_back(self, generation: Generation, now: float, wait: float) -> None:
         """It was certainly not accepted: back to the front, unless its caller has gone."""
@@ -182,7 +182,7 @@ class Submits:
         if generation.waiters == 0:
             generation.apply(Event.WITHDRAWN)
             unpaid = QueueTimeoutError("Not accepted, and its caller had left")
-            generation.fail(_truth(generation, unpaid))
+            generation.fail(truth(generation, unpaid))
         elif wait:
             self._queue.delay(generation, now + wait, bulk=generation.bulk)
         else:
@@ -191,7 +191,7 @@ class Submits:
     def _refuse(self, generation: Generation, error: NanoBananaError, now: float) -> None:
         self._slots.release(generation)
         generation.apply(Event.REFUSED)
-        generation.fail(_truth(generation, error))
+        generation.fail(truth(generation, error))
         if isinstance(error, InsufficientBalanceError):
             self.out_of_credit(error, now)
 
@@ -231,7 +231,7 @@ def _duplicate(task_id: str) -> APIStatusError:
     return APIStatusError("the answer names the task of another submit", task_id=task_id)
 
 
-def _truth(generation: Generation, error: NanoBananaError) -> NanoBananaError:
+def truth(generation: Generation, error: NanoBananaError) -> NanoBananaError:
     """Return `error`, which says that nothing was paid, unless an earlier attempt may have been."""
     return error if generation.lost is None else submit_unknown(generation, generation.lost)
 

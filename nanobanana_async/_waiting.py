@@ -68,8 +68,8 @@ def timed_out(
 ) -> QueueTimeoutError | SubmitUnknownError | TaskTimeoutError:
     """Leave a generation whose time is over, and say what that means for it."""
     if dispatcher.leave(generation):
+        generation.told = True
         if generation.lost is None:
             return QueueTimeoutError(f"Not sent within {timeout:g} s")
-        generation.told = True
         return submit_unknown(generation, generation.lost)
     return TaskTimeoutError(f"Not finished within {timeout:g} s", task_id=generation.task_id)
