@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/nanobanana demo
@@ -18,6 +18,12 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/overhead.py --write docs/cost.md
+
+# Hours: a thousand storms, a long property-based test, a long stream. SEEDS=20 makes it minutes.
+SEEDS ?= 1000
+soak: $(VENV)/.dev
+	NANOBANANA_SOAK=5000 $(BIN)/python -m pytest tests/test_memory.py tests/test_invariants.py --timeout 0
+	$(BIN)/python -m tests.soak --seeds $(SEEDS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

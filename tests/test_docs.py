@@ -66,3 +66,12 @@ def test_the_readme_is_short() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_tests_that_the_guarantees_name_exist() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text()
+    named = set(re.findall(r"`(test_\w+\.py)(?:::(\w+))?`", page))
+    assert len(named) > 15
+    for file, test in named:
+        source = (ROOT / "tests" / file).read_text()
+        assert not test or re.search(rf"^(class|(async )?def) {test}\b", source, re.MULTILINE), test
