@@ -126,7 +126,8 @@ class Tracker:
         if generation.answered_at is None:
             clock = None if self._clock_offset is None else now + self._clock_offset
             age = age_of(seen, clock)
-            generation.age_from = now if age is None else now - age
+            if age is not None:
+                generation.age_from = now - age
         elif created is not None:
             self._clock_offset = created.timestamp() - generation.age_from
 

@@ -1,6 +1,7 @@
 """A thousand storms, each with another seed: `make soak`, or `python -m tests.soak --seeds 20`."""
 
 import argparse
+import logging
 import random
 import sys
 import time
@@ -14,10 +15,15 @@ from tests.storm import WAYS, storm
 
 def run(way: str, seed: int, count: int) -> tuple[float, Counter[str]]:
     """Run one storm and hold it against what is promised; its virtual time and its ends."""
+    logging.disable()  # tens of thousands of warnings
     random.seed(seed)
     weather = run_virtual(storm(way, seed, count))
     weather.check()
     return weather.seconds, Counter(type(end).__name__ for end in weather.told.values())
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - a command's output
 
 
 def main() -> int:
@@ -39,14 +45,14 @@ def main() -> int:
             name = f"{done}/{len(runs)} seed {seed} {way}"
             if error := finished.exception():
                 failed += 1
-                print(f"{name}: FAILED: {error}", flush=True)
+                say(f"{name}: FAILED: {error}")
                 continue
             seconds, ends = finished.result()
             slowest = max(slowest, seconds)
             told = ", ".join(f"{number} {end}" for end, number in ends.most_common())
-            print(f"{name}: {seconds:.0f} s of virtual time, {told}", flush=True)
+            say(f"{name}: {seconds:.0f} s of virtual time, {told}")
     minutes = (time.monotonic() - began) / 60
-    print(f"{len(runs)} storms in {minutes:.0f} min: {failed} failed, slowest {slowest:.0f} s")
+    say(f"{len(runs)} storms in {minutes:.0f} min: {failed} failed, slowest {slowest:.0f} s")
     return 1 if failed else 0
 
 
