@@ -100,8 +100,8 @@ class Dispatcher:
 
     # What callers ask for
 
-    def check(self) -> None:
-        """Raise where nothing can be asked for.
+    def check(self, task_id: str | None = None) -> None:
+        """Raise where nothing can be asked for, about a task where one is concerned.
 
         Raises:
             WrongLoopError: called from another event loop or thread.
@@ -109,7 +109,7 @@ class Dispatcher:
         """
         self.check_loop()
         if self.stopped_by is not None:
-            raise fresh(self.stopped_by)
+            raise fresh(self.stopped_by, task_id)
 
     def check_loop(self) -> None:
         """Raise `WrongLoopError` in another event loop or thread than the client's."""

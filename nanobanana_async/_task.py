@@ -139,8 +139,8 @@ class Task:
         generation = self._generation
         if generation.result.done():
             return  # what it ended with is told by a closed client, too
-        self._dispatcher.check()
         task_id = generation.task_id
+        self._dispatcher.check(task_id)
         if generation.state is State.RUNNING and task_id and task_id not in self._tracker.tasks:
             self._tracker.adopt(generation, self._loop.time())
             self._dispatcher.look(generation)

@@ -24,6 +24,7 @@ from nanobanana_async._errors import (
     ResultUnreadableError,
     TaskNotFoundError,
     TaskStuckError,
+    fresh,
 )
 from nanobanana_async._failures import failure
 from nanobanana_async._generation import Generation
@@ -117,8 +118,8 @@ class Tracker:
         if generation.trouble_at is None:
             generation.trouble_at = now
         if now - generation.trouble_at >= STATUS_PATIENCE:
-            error.task_id = generation.task_id
-            generation.fail_lookers(error)
+            # A copy: the same error may be what stops the client, and is then about no task.
+            generation.fail_lookers(fresh(error, generation.task_id))
 
     def _learn_age(self, generation: Generation, seen: Seen, now: float) -> None:
         """A task of our own tells the server's clock; from that an adopted one's age follows."""

@@ -94,9 +94,10 @@ async def test_a_waiting_call_takes_little() -> None:
 
 
 async def test_a_closed_client_keeps_nothing_of_what_it_did() -> None:
+    before = generations_alive()  # what other tests have left to the collector
     async with emulated(service=LogNormal(5.0, 0.5)) as (client, _):
         await asyncio.gather(*(client.generate(f"cat {n}") for n in range(500)))
-        assert generations_alive() == 0
+        assert generations_alive() <= before
     assert isinstance(client, NanoBananaClient)
 
 
