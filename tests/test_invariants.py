@@ -299,12 +299,16 @@ class Model:
 
     def held(self, now: float, adopted_until: float = inf) -> int:
         """Slots that are taken: running tasks, submits under way, and those that may run."""
-        self.unknown = [until for until in self.unknown if until - ROUNDING > now]
+        self.unknown = [until for until in self.unknown if until + ROUNDING > now]
         running = sum(
             one.holds and (one.wish is not None or one.holds_since < adopted_until)
             for one in self.tasks.values()
         )
-        return running + len(self.server.submits) + len(self.unknown)
+        return running + len(self.server.submits) + len(self.unknown) - self.just_over(now)
+
+    def just_over(self, now: float) -> int:
+        """Unknown submits whose slot comes free about now."""
+        return sum(until - ROUNDING <= now for until in self.unknown)
 
     # What callers are told
 
@@ -400,7 +404,7 @@ class Model:
             least <= figures.queued <= most, f"queued {figures.queued}, not {least} to {most}"
         )
         free = max(self.limits.concurrent_tasks - self.held(now), 0)
-        least = 0 if self.refused else free
+        least = 0 if self.refused else max(free - self.just_over(now), 0)
         right = least <= figures.slots_left <= free
         self.must(right, f"slots_left {figures.slots_left}, not {least} to {free}")
         room = self.limits.requests_per_minute - self.server.counted(now)
