@@ -14,7 +14,12 @@ from attrs import define, field
 from nanobanana_async._errors import NanoBananaError
 from nanobanana_async._models import TaskStatus
 
-__all__ = ["Changes"]
+__all__ = ["Changes", "tells"]
+
+
+def tells(status: TaskStatus | None) -> bool:
+    """True for a status to hand on. A success without URLs may yet get some, or is an error."""
+    return status is not None and (status.state != "success" or bool(status.urls))
 
 
 @define(eq=False)
@@ -32,11 +37,13 @@ class Changes:
     """The newest end of the chain. Told what every good look has shown."""
 
     def __init__(self, known: TaskStatus | None) -> None:
-        self._last = _Link(known)
+        self._last = _Link(known if tells(known) else None)
 
     def tell(self, status: TaskStatus) -> None:
         """Add a state, if it is another than the last one."""
         last = self._last
+        if not tells(status):
+            return
         if last.status is None or last.status.state != status.state:
             self._last = _Link(status)
             last.next.set_result(self._last)

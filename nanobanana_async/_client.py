@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from math import inf
 from pathlib import Path
 from ssl import SSLContext
@@ -177,8 +178,9 @@ class NanoBananaClient:
         to `request_timeout` (5 s where this call is cancelled); waiters of running tasks get
         `ClientClosedError` with the task's id. A warning names what still runs at the API.
         """
+        if self._engine is not None:
+            self._engine.dispatcher.check_loop()
         self._closed = True
-        _SHARING.end(self, self._key, str(self._root))
         try:
             if self._engine is not None:
                 await self._engine.aclose()
@@ -336,7 +338,9 @@ class NanoBananaClient:
                 ) from None
             self._engine = Engine(self._transport or self._http(), self._settings)
             if self._key:
-                _SHARING.begin(self, self._key, str(self._root))
+                account = self._key, str(self._root)
+                _SHARING.begin(self, *account)
+                self._engine.when_over(partial(_SHARING.end, self, *account))
         self._engine.dispatcher.check()
         return self._engine
 

@@ -55,6 +55,7 @@ __all__ = [
 _OK = 200
 _UNAVAILABLE = 503
 _TOO_MANY = 429
+_SAME_CLOCK = 2.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -287,7 +288,8 @@ def _data_of(reply: Reply, base_url: str) -> BalanceAnswer:
     code = envelope.code if envelope and (good or envelope.code == reply.status) else None
     if good and envelope and code == _OK:
         return Answer(envelope.data)
-    if _TOO_MANY in (reply.status, code):
+    # A 429 whose envelope says 200 contradicts itself: the submit may have been accepted.
+    if code == _TOO_MANY or (reply.status == _TOO_MANY and not (envelope and envelope.code == _OK)):
         return Limited(_retry_after(reply))
     if code == _UNAVAILABLE:
         return Busy(_status_error(ServerError, "The API is not available", reply, envelope))
@@ -379,12 +381,13 @@ def age_of(seen: Seen, server_clock: float | None) -> float | None:
     Args:
         seen: a look at it.
         server_clock: Unix time at the server when the look was answered, where it is known better
-            than from the answer's Date header, which has whole seconds.
+            than from the answer's Date header, which has whole seconds. Where the header
+            says less, the clock was set back: the smaller age counts, since it gives up later.
     """
-    created = seen.status.created_at
-    if server_clock is None:
-        date = _date(seen.date)
-        server_clock = date.timestamp() if date else None
+    created, date = seen.status.created_at, _date(seen.date)
+    dated = date.timestamp() if date else None
+    if server_clock is None or (dated is not None and dated < server_clock - _SAME_CLOCK):
+        server_clock = dated
     if created is None or server_clock is None:
         return None
     return max(server_clock - created.timestamp(), 0.0)

@@ -210,7 +210,8 @@ class Dispatcher:
             self._send_asked(now, group)
             return
         self._asked_last = False
-        look_first = self._gateway.cautious or self._without_look >= LOOK_SHARE - 1
+        probing = self._gateway.cautious and not (may_submit and self._gateway.submit_is_probe)
+        look_first = probing or self._without_look >= LOOK_SHARE - 1
         if may_look and (look_first or not may_submit):
             generation = self._tracker.schedule.draw(now)
             if generation is not None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from math import inf
 from random import Random, getrandbits
 from typing import Any, Final
-from weakref import WeakSet, WeakValueDictionary, finalize, ref
+from weakref import WeakValueDictionary, finalize, ref
 
 from anyio import CancelScope
 from attrs import frozen
@@ -40,6 +40,7 @@ _logger = logging.getLogger("nanobanana_async")
 
 _NAMED: Final = 20
 _CANCELLED_GRACE: Final = 5.0
+_READERS_GRACE: Final = 1.0
 
 
 @frozen(kw_only=True)
@@ -52,12 +53,6 @@ class Settings:
     connect_patience: float | None
     unknown_hold: float
     stuck_after: float
-
-
-def _retrieve(task: asyncio.Task[None]) -> None:
-    """Mark a task's exception as retrieved: what it says has been told to all who wait."""
-    if not task.cancelled():
-        task.exception()
 
 
 class _Finished(Exception):  # noqa: N818 - ends the task group, is no error
@@ -103,10 +98,12 @@ class Engine:
         )
         self._handles: WeakValueDictionary[str, Task] = WeakValueDictionary()
         self._closing = asyncio.Event()
-        self._spawned: WeakSet[asyncio.Task[Any]] = WeakSet()
+        # Readers of sources that are not ours. Not in the owner's group: one that does not end
+        # when it is cancelled must not keep the client from closing.
+        self._readers: set[asyncio.Task[None]] = set()
         self._started: asyncio.Future[asyncio.TaskGroup] = self.loop.create_future()
         self._owner = self.loop.create_task(self._own(), name="nanobanana_async owner")
-        self._owner.add_done_callback(_retrieve)
+        self._owner.add_done_callback(self._owner_ended)
 
     # Handles
 
@@ -136,22 +133,23 @@ class Engine:
     # Life
 
     async def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `work` in a task that the owner holds, and ends on closing."""
+        """Run `work`, which reads somebody's source, in a task that is ended on closing."""
         try:
-            group = await asyncio.shield(self._started)
+            await asyncio.shield(self._started)
             self.dispatcher.check()
         except BaseException:
             work.close()
             raise
-        task = group.create_task(work)
-        self._spawned.add(task)
-        return task
+        reader = self.loop.create_task(work)
+        self._readers.add(reader)
+        reader.add_done_callback(self._readers.discard)
+        return reader
 
     async def aclose(self) -> None:
         """Close, and return when nothing is left. Cancelled: POSTs under way get 5 s more."""
         self.dispatcher.check_loop()
         self._closing.set()
-        if asyncio.current_task() in self._spawned:
+        if asyncio.current_task() in self._readers:
             return  # called by a source of `generate_many`: the owner waits for it to end
         try:
             await asyncio.wait([self._owner])
@@ -164,6 +162,9 @@ class Engine:
                         await asyncio.wait([self._owner])
             timer.cancel()
             raise
+        finally:
+            if self._owner.done():  # again, for an owner that was cancelled before its first step
+                await self._transport.aclose()
 
     async def _own(self) -> None:
         error: ClientClosedError | ClientCrashedError = ClientClosedError("The client was closed")
@@ -194,12 +195,35 @@ class Engine:
                 self._started.exception()  # marks it as retrieved
             self.dispatcher.cut_off(error)
             self._name_unfinished()
+            await self._end_readers()
             await self._transport.aclose()
+
+    def _owner_ended(self, owner: asyncio.Task[None]) -> None:
+        if not owner.cancelled():
+            owner.exception()  # marks it as retrieved: what it says was told to all who wait
+        if not self._started.done():
+            # Cancelled before its first step, by whoever cancels all tasks: nothing of it ran.
+            error = ClientClosedError("The client was cancelled while it was being opened")
+            self._started.set_exception(error)
+            self._started.exception()
+            self.dispatcher.cut_off(error)
+
+    def when_over(self, callback: Callable[[], None]) -> None:
+        """Call back when the client has ended, in whatever way."""
+        self._owner.add_done_callback(lambda _: callback())
 
     async def _wait_for_the_end(self, error: NanoBananaError) -> None:
         await self._closing.wait()
         self.dispatcher.stop(error)
         await self.dispatcher.posts_answered(within=self._settings.request_timeout)
+
+    async def _end_readers(self) -> None:
+        for reader in self._readers:
+            reader.cancel()
+        if self._readers:
+            _, left = await asyncio.wait(self._readers, timeout=_READERS_GRACE)
+            if left:
+                _logger.warning("A source of generate_many does not end though it was cancelled")
 
     def _name_unfinished(self) -> None:
         ids = list(self.tracker.tasks)

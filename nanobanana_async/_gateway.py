@@ -36,6 +36,7 @@ UNDER_WAY: Final = 512
 FOR_SUBMITS: Final = 64
 """Of these, kept for submits."""
 
+_PROBES_A_SUBMIT: Final = 4
 _CONNECT_AGAIN: Final = Backoff(1.0, 30.0, jitter=0.1)
 
 T = TypeVar("T")
@@ -84,6 +85,8 @@ class Gateway:
     _ledger: WindowLedger = field(init=False)
     _pacer: Pacer = field(init=False)
     _under_way: dict[Kind, int] = field(init=False)
+    _probes_in_vain: int = field(default=0, init=False)
+    """Probes of the API or the rate that were sent since the last good answer."""
 
     def __attrs_post_init__(self) -> None:
         requests = self._requests_per_minute
@@ -102,15 +105,22 @@ class Gateway:
     @property
     def cautious(self) -> bool:
         """True while one request at a time finds out whether some trouble is over."""
-        return not (self.network.is_open and self.takes_submits)
+        return not all(gate.is_open for gate in self._gates)
+
+    @property
+    def submit_is_probe(self) -> bool:
+        """True where looks and balance queries have told nothing several times in a row.
+
+        A submit is no good probe: refused, it does not tell why; its answer lost, it may have been
+        paid for. But where nothing else is ever answered, only it can find out: it is every fourth.
+        """
+        return self._probes_in_vain % _PROBES_A_SUBMIT == _PROBES_A_SUBMIT - 1
 
     @property
     def takes_submits(self) -> bool:
-        """False while the rate or the API is in doubt: then a submit is no good probe.
-
-        Refused, it would not tell why; and where its answer gets lost, it may have been paid for.
-        """
-        return self.health.gate.is_open and self.refusals.gate.is_open
+        """False while the rate or the API is in doubt."""
+        in_doubt = not (self.health.gate.is_open and self.refusals.gate.is_open)
+        return self.submit_is_probe if in_doubt else True
 
     @property
     def takes_looks(self) -> bool:
@@ -205,12 +215,16 @@ class Gateway:
             _logger.warning("Connected to the API again")
             self.network.open()
         self._learn_of_health(attempt, answer, now)
+        if attempt.health_probe or attempt.rate_probe:
+            self._probes_in_vain += 1
         if isinstance(answer, Limited):
             self._refused(attempt, answer, now)
         elif isinstance(answer, Broken):
             self.refusals.gate.probe_told_nothing(attempt.rate_probe, now)
         elif attempt.rate_probe:
             self.refusals.passed(now)
+        if not self.cautious:
+            self._probes_in_vain = 0
 
     def _learn_of_health(self, attempt: Attempt, answer: object, now: float) -> None:
         if not tells_nothing(answer):
@@ -228,6 +242,6 @@ class Gateway:
             extra={"kind": attempt.kind, "retry_after": answer.retry_after},
         )
         if attempt.kind == "submit":
-            self.refusals.submit_refused(attempt.about, answer, now)
+            self.refusals.submit_refused(attempt.about, attempt.rate_probe, answer, now)
         else:
             self.refusals.other_refused(attempt.rate_probe, answer, now)

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
-from nanobanana_async._changes import Changes
+from nanobanana_async._changes import Changes, tells
 from nanobanana_async._errors import NanoBananaError
 from nanobanana_async._lifecycle import Event, State, advance
 from nanobanana_async._models import ImageRequest, ImageResult, TaskStatus
@@ -119,6 +119,10 @@ class Generation:
 
     def fail(self, error: NanoBananaError) -> None:
         """Give `error` to everybody who waits: for the id, for the result, for a look."""
+        self._give(error)
+        self.name_unawaited()
+
+    def _give(self, error: NanoBananaError) -> None:
         if self.accepted is not None:
             fail(self.accepted, error)
         fail(self.result, error)
@@ -126,11 +130,10 @@ class Generation:
         if self.changes is not None:
             self.changes.fail(error)
             self.changes = None
-        self.name_unawaited()
 
     def fail_waiters(self, error: NanoBananaError) -> None:
         """Give `error` to those who wait now; the task goes on, and so may whoever asks later."""
-        self.fail(error)
+        self._give(error)
         self.told = False
         self.result = asyncio.get_running_loop().create_future()
 
@@ -138,7 +141,7 @@ class Generation:
         """Tell listeners a state; of a finished task it is the last one."""
         if self.changes is not None:
             self.changes.tell(status)
-            if status.finished:
+            if status.finished and tells(status):
                 self.changes.end()
 
     def answer_lookers(self, status: TaskStatus) -> None:

@@ -19,6 +19,7 @@ __all__ = ["LearnedRate"]
 
 _SLOW: Final = 20.0  # seconds since the last refusal in which it grows by one a second
 _FAST: Final = 200.0  # from then on by ten a second
+_MEASURED_AT: Final = 10_000  # requests a minute; it grows in proportion for other limits
 _LEAST: Final = 2.0
 
 
@@ -40,6 +41,7 @@ class LearnedRate:
         if not self._frozen and self._number < self.configured:
             calm = self._known_at - self._refused_at
             grown = _growth(now - self._refused_at) - _growth(calm)
+            grown *= self.configured / _MEASURED_AT
             self._number = min(self._number + grown, float(self.configured))
         self._known_at = now
         return int(self._number)

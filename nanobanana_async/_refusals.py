@@ -64,12 +64,15 @@ class Refusals:
             self._pacer.slow_to(in_force)
         return in_force
 
-    def submit_refused(self, holder: object, answer: Limited, now: float) -> None:
+    def submit_refused(self, holder: object, probe: int, answer: Limited, now: float) -> None:
         """The submit of `holder`, which still has its slot, was refused."""
         self._note(now)
         self._slots.doubt(holder)
         self._submit = answer
-        self.gate.close(now, 0.0)  # the probe is no submit, and tells at once
+        if probe:
+            self.gate.probe_failed(probe, now, _asked_by(answer))
+        else:
+            self.gate.close(now, 0.0)  # the probe is no submit, and tells at once
 
     def other_refused(self, probe: int, answer: Limited, now: float) -> None:
         """A look or a balance query was refused: the rate is meant."""

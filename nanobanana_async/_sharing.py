@@ -25,8 +25,8 @@ class Sharing:
         if other is not None and other is not user and number not in self._warned:
             self._warned.add(number)
             _logger.warning(
-                "Two clients with one API key are open in this process: together they exceed the "
-                "account's limits. Share one client, or give each its part of the limits"
+                "Two clients with one API key are open in this process: together they may exceed "
+                "the account's limits. Share one client, unless each has its part of the limits"
             )
         self._users[number] = user
 

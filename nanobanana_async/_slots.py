@@ -30,8 +30,11 @@ __all__ = ["Slots"]
 
 # Without a pause each token buys a refusal while another process holds the places.
 _PAUSE: Final = 0.5
-# Refusals among the last answers to submits that are no accident any more.
+_CALM: Final = 60.0
+_FULL: Final = 0.9
+_FORGOTTEN: Final = 600.0  # seconds after the last refusal from which all places count again
 _STEPS: Final = 16  # accepted submits beyond the number in force until it grows faster
+# Refusals among the last answers to submits that are no accident any more.
 _NO_ACCIDENT: Final = 3
 _LAST: Final = 12
 _BEYOND_AGAIN: Final = Backoff(1.0, 8.0, jitter=0.1)
@@ -54,6 +57,9 @@ class Slots:
     """The number in force before refusals of which it is not known yet what they meant."""
     _doubts: int = field(default=0, init=False)
     """How many these are."""
+    _was_full: bool = field(default=False, init=False)
+    """Whether nearly all slots were held when the first of them came."""
+    _refused_at: float = field(default=-inf, init=False)
     # Of the last answers to submits, whether they were refusals.
     _last_refused: deque[bool] = field(factory=lambda: deque(maxlen=_LAST), init=False)
     _refusals: int = field(default=0, init=False)
@@ -127,7 +133,17 @@ class Slots:
         """Count a running task that was submitted by somebody else."""
         self._adopted.add(holder)
 
+    def completed(self, now: float) -> None:
+        """A task was seen finished: after a while without refusals, one place more."""
+        if now - self._refused_at >= _CALM and self._before_doubt is None:
+            self.in_force = min(self.in_force + 1, self.limit)
+
     # Submits whose answer was lost
+
+    def replace(self, holder: object, by: object) -> None:
+        """Give the slot of `holder` to another object."""
+        self.release(holder)
+        self._places.acquire_on_behalf_of_nowait(by)
 
     def keep(self, holder: object, until: float) -> None:
         """Let an unknown submit hold its slot until then."""
@@ -139,7 +155,9 @@ class Slots:
         return self._unknown[0][0] if self._unknown else inf
 
     def expire(self, now: float) -> None:
-        """Free the slots of unknown submits whose time is over."""
+        """Free the slots of unknown submits whose time is over, and forget old refusals."""
+        if now - self._refused_at >= _FORGOTTEN and self._before_doubt is None:
+            self.in_force = self.limit
         while self._unknown and self._unknown[0][0] <= now:
             self.release(heappop(self._unknown)[2])
 
@@ -154,6 +172,7 @@ class Slots:
         """
         if self._before_doubt is None:
             self._before_doubt = self.in_force
+            self._was_full = self.held >= _FULL * self.in_force
         self._doubts += 1
         self._last_refused.append(True)
         self._widenings = 0
@@ -163,14 +182,18 @@ class Slots:
     def doubt_judged(self, now: float, wait: float) -> None:
         """The rate was not meant; so there was no place, or it was an accident.
 
-        An accident costs one place, too: where it was none, the next one may be no refusal.
-        `wait` is what the API asked for in seconds, 0 where it did not.
+        An accident costs one place, too, where nearly all were held: if it was none, the next
+        submit may be no refusal. `wait` is what the API asked for in seconds, 0 where it did not.
         """
+        self._refused_at = now
         accident = sum(self._last_refused) < _NO_ACCIDENT and not self._beyond_refused
         if accident and self._before_doubt is not None:
-            self.in_force = max(self.in_force, self._before_doubt - self._doubts)
+            cost = self._doubts if self._was_full else 0
+            self.in_force = max(self.in_force, self._before_doubt - cost)
         self._end_doubt()
         if accident:
+            self._paused_until = max(self._paused_until, now + wait)
+            self._beyond_from = max(self._beyond_from, now + wait)
             return
         self._last_refused.clear()
         self._refusals += 1

@@ -220,8 +220,7 @@ class Submits:
     def _resubmit(self, generation: Generation, now: float) -> None:
         """Its caller takes the risk. The lost attempt may run too: it holds a slot of its own."""
         ghost = object()
-        self._slots.release(generation)
-        self._slots.take(ghost)
+        self._slots.replace(generation, by=ghost)
         self._slots.keep(ghost, now + self._hold_of(generation))
         generation.apply(Event.RESUBMITTED)
         self._queue.push_front(generation, bulk=generation.bulk)

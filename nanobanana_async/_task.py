@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Generator
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from nanobanana_async._changes import Changes
+from nanobanana_async._changes import Changes, tells
 from nanobanana_async._dispatcher import Dispatcher
 from nanobanana_async._errors import TaskTimeoutError
 from nanobanana_async._generation import Generation
-from nanobanana_async._lifecycle import TERMINAL, State
+from nanobanana_async._lifecycle import State
 from nanobanana_async._models import ImageRequest, ImageResult, TaskStatus
 from nanobanana_async._tracker import Tracker
 from nanobanana_async._waiting import wait
@@ -90,11 +90,10 @@ class Task:
         if generation.task_id is None and not generation.result.done():
             await self._accepted()
         status, seen_at = generation.status, generation.seen_at
-        ended = generation.state in TERMINAL
-        if status and seen_at is not None and (ended or self._loop.time() - seen_at < _FRESH):
-            return self._told(status)
         if generation.result.done():
-            await asyncio.shield(generation.result)  # raises what it ended with
+            return await self._last_status()
+        if status and seen_at is not None and self._loop.time() - seen_at < _FRESH:
+            return status
         looker: asyncio.Future[TaskStatus] = self._loop.create_future()
         generation.lookers.append((self._loop.time(), looker))
         self._dispatcher.look(generation)
@@ -112,20 +111,28 @@ class Task:
         """
         self._track()
         generation = self._generation
-        if generation.state in TERMINAL or generation.result.done():
-            if generation.status is None or not generation.status.finished:
-                await asyncio.shield(generation.result)  # raises what it ended with
-            else:
-                yield self._told(generation.status)
+        if generation.result.done():
+            yield await self._last_status()
             return
         if generation.changes is None:
             generation.changes = Changes(generation.status)
-        async for status in generation.changes.read():
-            yield self._told(status)
+        generation.waiters += 1
+        try:
+            async for status in generation.changes.read():
+                yield self._told(status)
+        finally:
+            generation.waiters -= 1
+
+    async def _last_status(self) -> TaskStatus:
+        """Return how the task was seen to end, or raise what it ended with."""
+        status = self._generation.status
+        if status is None or not (status.finished and tells(status)):
+            await asyncio.shield(self._generation.result)
+        return self._told(cast("TaskStatus", status))
 
     def _told(self, status: TaskStatus) -> TaskStatus:
         """Who was given a last status knows the end: it need not be named."""
-        self._generation.told |= status.finished
+        self._generation.told |= self._generation.result.done() and tells(status)
         return status
 
     async def _accepted(self) -> None:

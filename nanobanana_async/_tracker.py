@@ -138,8 +138,7 @@ class Tracker:
         generation.answer_lookers(status)
         if status.state not in _KNOWN_STATES:
             self._warn_once(status)
-        if status.urls or status.state != "success":  # else there may be more to tell of it
-            generation.tell(status)
+        generation.tell(status)
         if status.state == "failed":
             self._failed(generation, status, now)
         elif status.state == "success" and status.urls:
@@ -226,6 +225,7 @@ class Tracker:
             return False
         self.schedule.remove(generation)
         self.slots.release(generation)
+        self.slots.completed(now)
         del self.tasks[str(generation.task_id)]
         lag = _lag(generation, now)
         self.counters.finished(now, generation.checks, lag)

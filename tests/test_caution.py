@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ import pytest
 
 from nanobanana_async import (
     APIConnectionError,
+    ClientClosedError,
     ImageRequest,
     NanoBananaClient,
     QueueTimeoutError,
@@ -124,11 +125,13 @@ class TestTheWholePoller:
             wire.answers = self.looks_fail
             await asyncio.sleep(10)
             assert "no useful answer" in caplog.text
+            wire.answers = lambda _: BAD_GATEWAY
             posts, looks = wire.sent("POST"), wire.sent("GET")
-            call = asyncio.create_task(client.generate("a late cat"))
+            call = asyncio.create_task(client.generate("a late cat", resubmit_unknown=True))
             await asyncio.sleep(100)
-            assert wire.sent("POST") == posts
-            assert 3 <= wire.sent("GET") - looks <= 10  # 2, 4, 8, 16, 30, 30 s apart
+            # Probes are 2, 4, 8, 16, 30, 30 s apart; every fourth is the submit that waits.
+            assert wire.sent("POST") - posts in (1, 2)
+            assert 3 <= wire.sent("GET") - looks <= 8
             wire.answers = lambda _: None
             await asyncio.gather(*tasks, call)
         assert "The API answers again" in caplog.text
@@ -158,7 +161,7 @@ class TestTheWholePoller:
             await client.submit("not stopped", timeout=1)
             await asyncio.gather(*tasks)
 
-    async def test_a_submit_is_never_the_probe(self) -> None:
+    async def test_a_submit_is_not_the_first_probe(self) -> None:
         """Its answer might be lost, and it paid for. Not where no task can be seen finished either."""
         async with emulated(service=Stuck(1e6), client={"stuck_after": 5.0}) as (client, wire):
             tasks = [await client.submit(f"cat {n}") for n in range(4)]
@@ -168,11 +171,62 @@ class TestTheWholePoller:
             await asyncio.sleep(600)
             posts = wire.sent("POST")
             call = asyncio.create_task(client.generate("a cat"))
-            await asyncio.sleep(20)
+            await asyncio.sleep(1)
             assert wire.sent("POST") == posts
             wire.answers = lambda _: None
             with pytest.raises(TaskStuckError):
                 await call
+
+
+class TestProbesThatAreNeverAnswered:
+    """Then submits find out by themselves, slowly: a call must not wait for what never comes."""
+
+    @staticmethod
+    def first_refused(*, look: Reply | None, balance: Reply | None) -> Callable[[Call], Answer]:
+        refusals = iter([envelope(429)])
+
+        def answer(call: Call) -> Answer:
+            if call.method == "POST":
+                return next(refusals, None)
+            return balance if "balance" in call.path else look
+
+        return answer
+
+    @pytest.mark.parametrize("balance", [BAD_GATEWAY, envelope(429)], ids=["broken", "refused"])
+    async def test_nothing_runs_and_the_balance_tells_nothing(self, balance: Reply) -> None:
+        async with emulated(service=Stuck(5.0)) as (client, wire):
+            wire.answers = self.first_refused(look=None, balance=balance)
+            await client.generate("a cat")
+            assert now() < 120
+
+    async def test_one_task_runs_and_no_look_is_ever_answered(self) -> None:
+        async with emulated(service=Stuck(5.0)) as (client, wire):
+            running = await client.submit("a first cat")
+            wire.answers = self.first_refused(look=BAD_GATEWAY, balance=BAD_GATEWAY)
+            await client.submit("a second cat")
+            assert now() < 300
+            wire.answers = lambda _: None
+            await running
+
+
+class TestAFewSlots:
+    async def test_refusals_at_a_small_load_are_forgotten(self) -> None:
+        """Slots that were lost to refusals come back, also where nothing runs that could show it."""
+        async with emulated(service=Stuck(5.0), round_trip=0.3) as (client, wire):
+            refusals = iter([envelope(429)] * 4)
+            wire.answers = lambda call: next(refusals, None) if call.method == "POST" else None
+            await asyncio.gather(*(client.generate(f"cat {n}") for n in range(10)))
+            await asyncio.sleep(600)
+            assert client.statistics().slots_left == 1_000
+
+    async def test_retry_after_of_a_submit_is_kept(self) -> None:
+        refused = Reply(429, {"retry-after": "30"}, b"")
+        async with emulated(service=Stuck(5.0)) as (client, wire):
+            refusals = iter([refused])
+            wire.answers = lambda call: next(refusals, None) if call.method == "POST" else None
+            await client.generate("a cat")
+            posts = [time for time, call in wire.calls if call.method == "POST"]
+            assert posts[1] - posts[0] == pytest.approx(30, abs=0.1)
 
 
 class TestResubmitting:
@@ -244,6 +298,16 @@ class TestAdoptedTasks:
                     await later.task(task_id)
                 assert now() == pytest.approx(1_000, abs=5)
 
+    async def test_a_clock_that_was_set_back_makes_none_old(self) -> None:
+        async with emulated(service=Stuck(1e6), clock_jumps=[(20.0, -3_600.0)]) as (client, wire):
+            own = await client.submit("a cat")
+            with pytest.raises(TaskTimeoutError):
+                await own.result(timeout=30)
+            async with NanoBananaClient(transport=wire) as other:
+                fresh = str((await other.submit("a fresh cat")).id)
+            with pytest.raises(TaskTimeoutError):
+                await client.task(fresh).result(timeout=60)
+
 
 class TestUnfinished:
     async def test_it_names_what_runs_in_an_open_client_and_in_a_closed_one(self) -> None:
@@ -256,6 +320,16 @@ class TestUnfinished:
             await quick
             assert client.unfinished() == left
         assert client.unfinished() == left
+
+
+class TestTheOwner:
+    async def test_cancelled_before_its_first_step_it_leaves_nobody_waiting(self) -> None:
+        async with emulated() as (client, _):
+            for task in asyncio.all_tasks():
+                if task.get_name() == "nanobanana_async owner":
+                    task.cancel()
+            with pytest.raises(ClientClosedError):
+                await client.generate("a cat")
 
 
 class TestClosingFromWithin:
@@ -271,3 +345,16 @@ class TestClosingFromWithin:
                 with pytest.raises(Exception, match="closed"):
                     async for _outcome in client.generate_many(prompts()):
                         pass
+
+    async def test_even_in_a_task_that_the_source_waits_for(self) -> None:
+        async with emulated(service=Stuck(5.0)) as (client, _):
+
+            async def prompts() -> AsyncIterator[str]:
+                yield "a cat"
+                await asyncio.create_task(client.aclose())
+
+            async with asyncio.timeout(100):
+                with pytest.raises(ClientClosedError):
+                    async for _outcome in client.generate_many(prompts()):
+                        pass
+            await asyncio.sleep(2)  # the source ends after the client that it closed

@@ -170,7 +170,6 @@ def test_an_acceptance_may_hold_more_than_is_documented() -> None:
     "answer",
     [
         reply(429),
-        reply(429, 200, TASK),
         reply(429, 500),
         page(429),
         page(429, b""),
@@ -181,6 +180,10 @@ def test_an_acceptance_may_hold_more_than_is_documented() -> None:
 def test_429_of_http_or_envelope_is_not_accepted_now(answer: Reply) -> None:
     assert submitted(answer) == Limited(None)
     assert looked(answer) == Limited(None)
+
+
+def test_a_429_whose_envelope_names_a_task_contradicts_itself_and_proves_nothing() -> None:
+    assert isinstance(submitted(reply(429, 200, TASK)), Broken)
 
 
 @pytest.mark.parametrize("status", [503, 200, 202])

@@ -7,10 +7,12 @@ import pytest
 
 from nanobanana_async import (
     ClientClosedError,
+    ResultUnreadableError,
     Task,
     TaskFailedError,
     TaskNotFoundError,
     TaskStuckError,
+    TaskTimeoutError,
 )
 from nanobanana_async._wire import Call
 from nanobanana_async.emulator import FailFast, Stuck
@@ -105,6 +107,60 @@ async def test_ends_that_are_no_states_are_raised() -> None:
             await states(client.task("task_of_nobody"))
         wire.answers = in_turn("success", each=1.0)
         assert await states(stuck) == ["processing", "success"]
+
+
+async def test_a_success_without_urls_is_not_told_as_the_end() -> None:
+    """They may come yet, and who listens from then on must not be told of an end without them."""
+    async with emulated(service=Stuck(1e6)) as (client, wire):
+        task = await client.submit("a cat")
+        empty = {"taskId": task.id, "state": "success", "resultJson": "{}"}
+        wire.answers = lambda _: envelope(200, data=empty)
+        await asyncio.sleep(10)
+        listening = asyncio.create_task(states(task))
+        await asyncio.sleep(5)
+        assert not listening.done()
+        wire.answers = in_turn("success", each=1.0)
+        assert await listening == ["success"]
+        assert (await task).urls
+
+
+async def test_a_result_that_stays_unreadable_is_an_error_for_listeners_early_and_late() -> None:
+    async with emulated(service=Stuck(1e6)) as (client, wire):
+        task = await client.submit("a cat")
+        empty = {"taskId": task.id, "state": "success"}
+        wire.answers = lambda _: envelope(200, data=empty)
+        for _ in range(2):
+            with pytest.raises(ResultUnreadableError):
+                await states(task)
+        with pytest.raises(ResultUnreadableError):
+            await task.status()
+
+
+async def test_urls_that_come_after_a_status_without_them_are_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with emulated(service=Stuck(1e6)) as (client, wire):
+        task = await client.submit("a cat")
+        task_id = str(task.id)
+        wire.answers = lambda _: envelope(200, data={"taskId": task_id, "state": "success"})
+        assert (await task.status()).urls == ()
+        wire.answers = in_turn("success", each=1.0)
+        del task
+        await asyncio.sleep(60)
+        assert task_id in caplog.text
+        assert "https://example.org/1.png" in caplog.text
+
+
+async def test_a_listener_counts_as_somebody_who_waits() -> None:
+    """A submit that is refused for now is sent again for a listener alone."""
+    async with emulated(service=Stuck(5.0), round_trip=2.0) as (client, wire):
+        refusals = iter([envelope(429)])
+        wire.answers = lambda call: next(refusals, None) if call.method == "POST" else None
+        with pytest.raises(TaskTimeoutError) as caught:
+            await client.generate("a cat", timeout=1)
+        task = caught.value.task
+        assert isinstance(task, Task)
+        assert (await states(task))[-1] == "success"
 
 
 async def test_closing_the_client_ends_the_listening() -> None:
