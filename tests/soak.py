@@ -19,6 +19,8 @@ def run(way: str, seed: int, count: int) -> tuple[float, Counter[str]]:
     random.seed(seed)
     weather = run_virtual(storm(way, seed, count))
     weather.check()
+    # The time of 10,000 requests without faults is 310 s (test_storms).
+    assert weather.seconds <= 3 * 310 * max(count / 10_000, 1), f"{weather.seconds:.0f} s"
     return weather.seconds, Counter(type(end).__name__ for end in weather.told.values())
 
 
