@@ -197,7 +197,7 @@ class Slots:
             return
         self._last_refused.clear()
         self._refusals += 1
-        self._paused_until = now + max(_PAUSE, wait)
+        self._paused_until = max(self._paused_until, now + _PAUSE, now + wait)
         again = _BEYOND_AGAIN.delay(self._refusals, self._random)
         self._beyond_from = max(now + again, self._paused_until)
 
