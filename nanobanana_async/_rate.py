@@ -61,6 +61,15 @@ class LearnedRate:
         half = max(self._number / 2, _LEAST)
         self._number = min(self._number, max(float(let_in), half))
 
+    def ease(self, by: int) -> None:
+        """It had been cut before and has grown too far: go back by so much, a tenth at most.
+
+        With a round trip, all that is under way when the minute is full is refused; without this
+        step back that happened again every 20 s.
+        """
+        if self._number < self.configured:
+            self._number = max(self._number - by, 0.9 * self._number, _LEAST)
+
 
 def _growth(calm: float) -> float:
     """Return by how much the number grows in `calm` seconds without a refusal.

@@ -31,6 +31,8 @@ _AGAIN: Final = Backoff(1.0, 8.0)
 _FIRST_HOLD: Final = 0.1  # a single 429 may be an accident: find out soon
 _LONGEST_HOLD: Final = 120.0  # Retry-After is honoured up to here
 _PROBES_BEFORE_CUT: Final = 3
+_NO_ACCIDENT: Final = 3  # refusals together, where the rate had been cut before
+_STEPS_BACK: Final = 2  # requests a minute for each of them
 _MINUTE: Final = 60.0
 
 
@@ -49,6 +51,8 @@ class Refusals:
     # What was refused since the gate closed: the last submit, and whether anything else was.
     _submit: Limited | None = field(default=None, init=False)
     _rate_was_meant: bool = field(default=False, init=False)
+    _together: int = field(default=0, init=False)
+    """Refusals since the gate closed."""
     # When answers 429 came, of the last minute.
     _refused_at: deque[float] = field(factory=deque, init=False)
 
@@ -91,6 +95,9 @@ class Refusals:
         if self.gate.failures >= _PROBES_BEFORE_CUT:
             self._pacer.empty()  # a burst after the hold would be refused again
         self.gate.open()
+        if self._rate_was_meant and self._together >= _NO_ACCIDENT:
+            self._learned.ease(_STEPS_BACK * self._together)
+        self._together = 0
         self._learned.thaw(now)
         submit, self._submit = self._submit, None
         rate_was_meant, self._rate_was_meant = self._rate_was_meant, False
@@ -101,6 +108,7 @@ class Refusals:
 
     def _note(self, now: float) -> None:
         self._learned.refused(now)
+        self._together += 1
         self._refused_at.append(now)
         while self._refused_at[0] <= now - _MINUTE:
             self._refused_at.popleft()

@@ -47,6 +47,18 @@ def test_from_half_it_is_back_within_ten_minutes() -> None:
     assert subject.in_force(605.0) == 10_000
 
 
+def test_a_step_back_is_for_a_number_that_was_cut_and_a_tenth_at_most() -> None:
+    subject = LearnedRate(10_000)
+    subject.ease(50)
+    assert subject.in_force(0.0) == 10_000
+    subject.refused(0.0)
+    subject.cut(5_000)
+    subject.ease(50)
+    assert subject.in_force(1.0) == 4_950
+    subject.ease(3_000)
+    assert subject.in_force(2.0) == 4_455
+
+
 @steady
 @given(
     st.integers(2, 20_000),
