@@ -318,7 +318,7 @@ def _refusal(
         text = f"{base_url} answers, but not as the API does"
         advice = "Check base_url (APIXO_BASE_URL)"
         return Refused(_status_error(APIStatusError, text, reply, advice=advice))
-    kind = ServerError if (code or reply.status) >= 500 else APIStatusError  # noqa: PLR2004
+    kind = ServerError if (code or reply.status) >= 500 else APIStatusError  # noqa: PLR2004 - HTTP's own
     return Broken(_status_error(kind, "The answer is no answer of the API", reply, envelope))
 
 

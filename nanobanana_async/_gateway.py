@@ -118,9 +118,9 @@ class Gateway:
 
     @property
     def takes_submits(self) -> bool:
-        """False while the rate or the API is in doubt."""
+        """False while the rate or the API is in doubt, unless a submit is to find out."""
         in_doubt = not (self.health.gate.is_open and self.refusals.gate.is_open)
-        return self.submit_is_probe if in_doubt else True
+        return not in_doubt or self.submit_is_probe
 
     @property
     def takes_looks(self) -> bool:

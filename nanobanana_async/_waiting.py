@@ -53,6 +53,7 @@ async def wait(
         if not scope.expired():  # an error of the generation that is a TimeoutError, too
             raise
         if future.done() and not future.exception():  # both in the same turn of the loop
+            generation.told |= future is generation.result
             return future.result()
         raise timed_out(generation, dispatcher, timeout) from None
     finally:

@@ -50,6 +50,7 @@ from nanobanana_async.emulator import (
     VirtualTimeLoop,
 )
 from tests.emulated import EPOCH, Answer, Wire, envelope
+from tests.records import Records
 
 REQUEST_TIMEOUT: Final = 30.0
 UNKNOWN_HOLD: Final = 5.0
@@ -347,15 +348,6 @@ def named_in(records: list[logging.LogRecord], prompts: dict[str, str]) -> Itera
 def check_nothing_forgotten(records: list[logging.LogRecord]) -> None:
     """No task was destroyed while pending, and no exception was never retrieved."""
     assert [record.getMessage() for record in records if record.name == "asyncio"] == []
-
-
-class Records(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from nanobanana_async import (
     APIConnectionError,
     ClientClosedError,
     ImageRequest,
+    ImageResult,
     NanoBananaClient,
     QueueTimeoutError,
     SubmitUnknownError,
@@ -358,3 +359,29 @@ class TestClosingFromWithin:
                     async for _outcome in client.generate_many(prompts()):
                         pass
             await asyncio.sleep(2)  # the source ends after the client that it closed
+
+
+class TestSameTurn:
+    async def test_a_result_in_the_turn_of_the_time_out_is_handed_over_and_not_named(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Whoever got the picture must not read in the log that nobody did."""
+        async with emulated(service=Stuck(1e6)) as (client, _):
+            task = await client.submit("a cat")
+            generation = task._generation
+            result = ImageResult(
+                task_id=str(task.id),
+                urls=("https://example.org/1.png",),
+                created_at=None,
+                completed_at=None,
+                processing_time=None,
+                request=None,
+            )
+            waiting = asyncio.create_task(task.result(timeout=5))
+            del task
+            await asyncio.sleep(0)
+            # After the time-out's own timer, but in the same turn of the loop.
+            asyncio.get_running_loop().call_at(now() + 5 + 1e-12, generation.succeed, result)
+            assert await waiting is result
+            del waiting
+        assert "nobody awaits it" not in caplog.text

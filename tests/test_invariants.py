@@ -48,6 +48,7 @@ from nanobanana_async import (
 )
 from nanobanana_async.emulator import VirtualTimeLoop
 from tests.pending_server import BALANCES, LOOKS, SUBMITS, Fate, Means, PendingServer, Request
+from tests.records import Records
 
 SOAK: Final = int(os.environ.get("NANOBANANA_SOAK", "0"))
 """Examples to try in place of the same few of every run; about 20 a second."""
@@ -417,17 +418,6 @@ def _logged_ids(records: Iterable[logging.LogRecord]) -> set[str]:
         ids.add(getattr(record, "task_id", ""))
         ids.update(getattr(record, "task_ids", ()))
     return ids
-
-
-class Records(logging.Handler):
-    """Keeps what the library logs from WARNING on."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 async def settle() -> None:
