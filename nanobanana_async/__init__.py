@@ -36,6 +36,8 @@ from nanobanana_async._errors import (
 from nanobanana_async._limits import Limits
 from nanobanana_async._many import GenerateMany, Outcome
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics, TaskHandle, TaskStatus
+from nanobanana_async._polling import Polling
+from nanobanana_async._service_times import ClassTimes, ServiceTimes
 from nanobanana_async._specs import MODELS, ModelSpec
 from nanobanana_async._task import Task
 from nanobanana_async._version import __version__
@@ -45,6 +47,7 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "AuthenticationError",
+    "ClassTimes",
     "ClientClosedError",
     "ClientCrashedError",
     "DownloadError",
@@ -67,11 +70,13 @@ __all__ = [
     "NotSubmittedError",
     "Outcome",
     "PermissionDeniedError",
+    "Polling",
     "QueueTimeoutError",
     "RateLimitError",
     "RequestFields",
     "ResultUnreadableError",
     "ServerError",
+    "ServiceTimes",
     "ServiceTimesError",
     "Statistics",
     "SubmitUnknownError",

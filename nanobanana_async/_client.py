@@ -15,7 +15,7 @@ import aiohttp
 from attrs import evolve
 
 from nanobanana_async._balance import balance
-from nanobanana_async._codec import submit_body
+from nanobanana_async._codec import service_class, submit_body
 from nanobanana_async._download import Downloader, paths_for
 from nanobanana_async._engine import Engine, Settings
 from nanobanana_async._errors import (
@@ -28,6 +28,8 @@ from nanobanana_async._generation import Generation
 from nanobanana_async._limits import Limits
 from nanobanana_async._many import GenerateMany, Requests, check_source
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics
+from nanobanana_async._polling import Polling
+from nanobanana_async._service_times import ServiceTimes
 from nanobanana_async._sharing import Sharing
 from nanobanana_async._specs import DEFAULT_MODEL, MODELS
 from nanobanana_async._task import Task
@@ -82,6 +84,7 @@ class NanoBananaClient:
         base_url: the API's address, with or without ``/api/v1``; ``APIXO_BASE_URL`` when None.
         model: the model of requests that name none.
         limits: what the account may do at once.
+        polling: how tasks are looked at, and what is known of how long they take.
         timeout: seconds for the whole wait of one call, None for as long as it takes.
         request_timeout: seconds for one HTTP request.
         connect_patience: seconds for which calls that were not sent yet wait while no connection
@@ -110,6 +113,7 @@ class NanoBananaClient:
         base_url: str | None = None,
         model: str = DEFAULT_MODEL,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        polling: Polling = Polling(),  # noqa: B008 - frozen
         timeout: float | None = None,
         request_timeout: float = 30.0,
         connect_patience: float | None = 60.0,
@@ -131,8 +135,9 @@ class NanoBananaClient:
             unknown_hold=unknown_hold,
             stuck_after=stuck_after,
         )
-        if not isinstance(limits, Limits):
-            raise TypeError(f"limits must be Limits, not {limits!r}")
+        _check_limits(limits)
+        if not isinstance(polling, Polling):
+            raise TypeError(f"polling must be Polling, not {polling!r}")
         if session is not None and not isinstance(session, aiohttp.ClientSession):
             raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
         if session is not None and session.closed:
@@ -147,6 +152,7 @@ class NanoBananaClient:
         self._settings = Settings(
             base_url=self._base_url,
             limits=limits,
+            polling=polling,
             request_timeout=request_timeout,
             connect_patience=connect_patience,
             unknown_hold=unknown_hold,
@@ -301,6 +307,33 @@ class NanoBananaClient:
         """Return the figures of this moment; of a closed client, the last ones."""
         return (self._engine or self._live()).statistics()
 
+    def service_times(self) -> ServiceTimes:
+        """Return what was learned of how long tasks take; of a closed client too.
+
+        ``Polling(service_times=…)`` of a later client starts from it.
+        """
+        return (self._engine or self._live()).times.export()
+
+    @property
+    def limits(self) -> Limits:
+        """What the account may do at once; may be set while the client runs.
+
+        From then on nothing is sent that would exceed the new limits: where the last minute or the
+        running tasks do so already, the client waits until they don't. Nothing that runs is lost.
+        A lower number that was learned from refusals stays in force.
+
+        Raises:
+            WrongLoopError: set in another event loop or thread than the client's.
+        """
+        return self._settings.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        _check_limits(limits)
+        if self._engine is not None:
+            self._engine.change_limits(limits)
+        self._settings = evolve(self._settings, limits=limits)
+
     # Downloading
 
     async def download(self, result: ImageResult, path: str | os.PathLike[str]) -> Path:
@@ -371,6 +404,7 @@ class NanoBananaClient:
         spec = checked(request, self._model)
         return Generation(
             spec.name,
+            service_class(request, spec),
             request,
             asyncio.get_running_loop().time(),
             body=submit_body(request, spec),
@@ -398,6 +432,11 @@ class NanoBananaClient:
             return self._timeout
         _check_seconds(timeout=timeout)
         return timeout
+
+
+def _check_limits(limits: Limits) -> None:
+    if not isinstance(limits, Limits):
+        raise TypeError(f"limits must be Limits, not {limits!r}")
 
 
 def _check_seconds(*, optional: bool = True, **options: float | None) -> None:

@@ -27,6 +27,7 @@ from nanobanana_async._errors import (
     ServerError,
 )
 from nanobanana_async._models import ImageRequest, TaskStatus
+from nanobanana_async._service_times import ServiceClass
 from nanobanana_async._specs import ModelSpec
 from nanobanana_async._wire import LONGEST_BODY, Call, Reply
 
@@ -68,7 +69,7 @@ def submit_body(request: ImageRequest, spec: ModelSpec) -> bytes:
     Aspect ratio and resolution are always sent: the newer of the vendor's pages requires them.
     """
     fields: dict[str, Any] = {
-        "mode": request.mode or ("image-to-image" if request.image_urls else "text-to-image"),
+        "mode": _mode(request),
         "prompt": request.prompt,
         "aspect_ratio": request.aspect_ratio or spec.aspect_ratios[0],
         "output_format": request.output_format or spec.output_formats[0],
@@ -87,6 +88,16 @@ def submit_body(request: ImageRequest, spec: ModelSpec) -> bytes:
     if request.callback_url:
         body["callback_url"] = request.callback_url
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def service_class(request: ImageRequest, spec: ModelSpec) -> ServiceClass:
+    """Return what a checked request's service time depends on, defaults filled in."""
+    resolution = (request.resolution or spec.resolutions[0]) if spec.resolutions else None
+    return spec.name, _mode(request), resolution, request.provider or spec.providers[0]
+
+
+def _mode(request: ImageRequest) -> str:
+    return request.mode or ("image-to-image" if request.image_urls else "text-to-image")
 
 
 def submit_call(model: str, body: bytes) -> Call:

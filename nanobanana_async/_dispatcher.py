@@ -46,7 +46,6 @@ from nanobanana_async._gateway import Attempt, Gateway, NotSent
 from nanobanana_async._generation import Generation, fail
 from nanobanana_async._lifecycle import State
 from nanobanana_async._models import TaskStatus
-from nanobanana_async._schedule import MINIMUM_GAP
 from nanobanana_async._submits import Post, Submits
 from nanobanana_async._tracker import Tracker
 
@@ -54,6 +53,10 @@ __all__ = ["Dispatcher"]
 
 LOOK_SHARE: Final = 8
 """At least one request in this many is a look, while any is due."""
+_SOON: Final = 1.0
+"""Seconds within which a look comes early enough to be a probe."""
+_FIRST_SUBMITS: Final = 8
+"""Submits under way at once before the API has ever accepted one."""
 _LAST_PROBE: Final = 2.0
 """Seconds before giving up on the network in which one more probe is sent."""
 
@@ -147,6 +150,10 @@ class Dispatcher:
         self._alarm.ring()
         return query.answer
 
+    def wake(self) -> None:
+        """Decide anew: what may be sent has changed."""
+        self._alarm.ring()
+
     # The loop
 
     async def run(self, group: asyncio.TaskGroup) -> None:
@@ -189,15 +196,17 @@ class Dispatcher:
         return max(work, self._gateway.opens_at(now))
 
     def _submit_at(self) -> float:
-        return self._submits.ready_at() if self._gateway.takes_submits else inf
+        # What is under way when an outage shows may be paid for and lost: few, until one is taken.
+        first = self._tracker.counters.accepted == 0 and len(self._posts) >= _FIRST_SUBMITS
+        return self._submits.ready_at() if self._gateway.takes_submits and not first else inf
 
     def _look_at(self) -> float:
         return self._tracker.schedule.next_at() if self._gateway.takes_looks else inf
 
     def _probe_at(self, now: float) -> float:
-        """Somebody waits for a probe, which no submit may be, and no look is due: the balance."""
+        """Somebody waits for a probe, which no submit may be, and no look comes soon: the balance."""
         in_doubt = not self._gateway.takes_submits and len(self._submits) > 0
-        return -inf if in_doubt and self._look_at() > now + MINIMUM_GAP else inf
+        return -inf if in_doubt and self._look_at() > now + _SOON else inf
 
     def _decide(self, now: float, group: asyncio.TaskGroup) -> None:
         """Spend one token. Nothing in here awaits."""
@@ -262,7 +271,7 @@ class Dispatcher:
         if isinstance(answer, NotSent):
             self._tracker.at_once(generation, now)
         else:
-            self._tracker.looked(generation, answer, now)
+            self._tracker.looked(generation, answer, sent_at=attempt.sent_at, now=now)
         if generation.answered_at is not None:  # an old task of somebody else is no news
             self._learn_of_credit(answer, now)
         self._learn(answer, now)

@@ -14,21 +14,26 @@ from contextlib import suppress
 from math import inf
 from random import Random, getrandbits
 from typing import Any, Final
-from weakref import WeakValueDictionary, finalize, ref
+from weakref import WeakSet, WeakValueDictionary, finalize, ref
 
 from anyio import CancelScope
 from attrs import frozen
 
+from nanobanana_async._alarm import Alarm
 from nanobanana_async._counters import Counters
 from nanobanana_async._dispatcher import Dispatcher
 from nanobanana_async._errors import ClientClosedError, ClientCrashedError, NanoBananaError
 from nanobanana_async._gateway import Gateway
 from nanobanana_async._generation import Generation
+from nanobanana_async._learned import LearnedSchedule
 from nanobanana_async._lifecycle import State
 from nanobanana_async._limits import Limits
 from nanobanana_async._models import Statistics
-from nanobanana_async._schedule import StalestFirst
+from nanobanana_async._polling import Polling
+from nanobanana_async._schedule import Schedule
+from nanobanana_async._service_times import LearnedTimes
 from nanobanana_async._slots import Slots
+from nanobanana_async._stalest import StalestFirst
 from nanobanana_async._submits import Submits
 from nanobanana_async._task import Task
 from nanobanana_async._tracker import Tracker
@@ -49,6 +54,7 @@ class Settings:
 
     base_url: str
     limits: Limits
+    polling: Polling
     request_timeout: float
     connect_patience: float | None
     unknown_hold: float
@@ -57,6 +63,14 @@ class Settings:
 
 class _Finished(Exception):  # noqa: N818 - ends the task group, is no error
     """Raised in the owner's body to end its task group."""
+
+
+def _schedule(polling: Polling, times: LearnedTimes) -> Schedule[Generation]:
+    if polling.service_times is not None:
+        times.start_from(polling.service_times)
+    if polling.strategy == "stalest":
+        return StalestFirst()
+    return LearnedSchedule(times, polling.price)
 
 
 class Engine:
@@ -71,7 +85,7 @@ class Engine:
         # From the global generator, so that a program that seeds that one is repeatable.
         self.random = random = Random(getrandbits(64))
         self._counters = Counters(self.loop.time())
-        self._slots = Slots(settings.limits.concurrent_tasks, random)
+        self._slots = Slots(settings.limits.concurrent_tasks, random, settings.limits.optimistic)
         self._gateway = Gateway(
             transport,
             settings.limits.requests_per_minute,
@@ -81,8 +95,14 @@ class Engine:
             settings.request_timeout,
             random,
         )
+        self.times = LearnedTimes()
         self.tracker = Tracker(
-            StalestFirst(), self._slots, self._counters, settings.stuck_after, random
+            _schedule(settings.polling, self.times),
+            self._slots,
+            self._counters,
+            settings.stuck_after,
+            random,
+            self.times,
         )
         self._submits = Submits(
             self._slots, self.tracker, self._counters, settings.unknown_hold, random
@@ -101,6 +121,8 @@ class Engine:
         # Readers of sources that are not ours. Not in the owner's group: one that does not end
         # when it is cancelled must not keep the client from closing.
         self._readers: set[asyncio.Task[None]] = set()
+        self.limits_changed: WeakSet[Alarm] = WeakSet()
+        """Rung when the limits have changed."""
         self._started: asyncio.Future[asyncio.TaskGroup] = self.loop.create_future()
         self._owner = self.loop.create_task(self._own(), name="nanobanana_async owner")
         self._owner.add_done_callback(self._owner_ended)
@@ -126,9 +148,22 @@ class Engine:
         handle = self._handles.get(task_id)
         if handle is not None:
             return handle
-        generation = Generation(model, None, self.loop.time())
+        of = (model, None, None, None)
+        generation = Generation(model, of, None, self.loop.time())
         generation.state, generation.task_id = State.RUNNING, task_id
         return self.handle_of(generation)
+
+    # Limits
+
+    def change_limits(self, limits: Limits) -> None:
+        """Keep to other limits from now on."""
+        self.dispatcher.check_loop()
+        self.limits = limits
+        self._slots.resize(limits.concurrent_tasks, optimistic=limits.optimistic)
+        self._gateway.configure(limits.requests_per_minute)
+        self.dispatcher.wake()
+        for alarm in self.limits_changed:
+            alarm.ring()
 
     # Life
 

@@ -131,6 +131,10 @@ class Gateway:
         """Return the requests a minute that are kept to now; fewer after refusals."""
         return self.refusals.rate_in_force(now)
 
+    def configure(self, requests_per_minute: int) -> None:
+        """The account has another limit now."""
+        self.refusals.configure(requests_per_minute, self._loop.time())
+
     def left(self, now: float) -> int:
         """Return how many requests the window has room for."""
         self.rate_in_force(now)  # the ledger follows it

@@ -28,6 +28,8 @@ class Generation:
     """
 
     model: str
+    service_class: ServiceClass
+    """What its service time depends on."""
     request: ImageRequest | None
     """None for a task picked up by its id."""
     started_at: float
@@ -65,6 +67,8 @@ class Generation:
     answered_at: float | None = None
     """The loop's time at which the submit was answered; None where it is not ours."""
     checks: int = 0
+    ran_until: float = 0.0
+    """The greatest age at which it was seen running."""
     status: TaskStatus | None = None
     seen_at: float | None = None
     """The loop's time of the last good look."""
@@ -86,15 +90,6 @@ class Generation:
         """Move on in the table of `_lifecycle`; False where the event changes nothing."""
         before, self.state = self.state, advance(self.state, event)
         return self.state is not before
-
-    @property
-    def service_class(self) -> ServiceClass:
-        """What its service time depends on, as far as is known."""
-        request = self.request
-        if request is None:
-            return (self.model, None, None, None)
-        mode = request.mode or ("image-to-image" if request.image_urls else "text-to-image")
-        return (self.model, mode, request.resolution, request.provider)
 
     @property
     def wanted(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import Attribute, field, frozen
+from attrs.validators import instance_of
 
 __all__ = ["Limits"]
 
@@ -30,3 +31,7 @@ class Limits:
     """Requests a minute, submits and status checks together; at least 2."""
     concurrent_tasks: int = field(default=1_000, validator=_whole_number_from(1))
     """Tasks running at once; at least 1."""
+    optimistic: bool = field(default=False, kw_only=True, validator=instance_of(bool))
+    """Submit somewhat more than is known to be free, since tasks end before the client sees it: up
+    to a sixth more throughput. The API refuses a few of these submits, at no cost; whether your
+    account's terms allow that is for you to judge."""

@@ -10,11 +10,13 @@ import asyncio
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from functools import partial
+from math import inf
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 from attrs import define, field, frozen
 
+from nanobanana_async._alarm import Alarm
 from nanobanana_async._engine import Engine
 from nanobanana_async._errors import (
     APIConnectionError,
@@ -117,7 +119,7 @@ class GenerateMany:
                 raise
         outcome = await self._run.outcomes.get()
         if outcome is not None:
-            self._run.room.release()
+            self._run.handed_out()
             return outcome
         self._over = True
         self._run.outcomes.put_nowait(None)  # for whoever else iterates
@@ -167,20 +169,27 @@ class _Run:
     timeout: float | None
     outcomes: asyncio.Queue[Outcome | None] = field(factory=asyncio.Queue, init=False)
     """None marks the end."""
-    room: asyncio.Semaphore = field(init=False)
+    room: Alarm = field(factory=Alarm, init=False)
+    """Rung when there may be room to read on."""
+    _unclaimed: int = field(default=0, init=False)
+    """Requests read and not handed out."""
     reader: asyncio.Task[None] | None = field(default=None, init=False)
     error: BaseException | None = field(default=None, init=False)
     _live: dict[Generation, _Waiting] = field(factory=dict, init=False)
     _reading: bool = field(default=True, init=False)
 
     def __attrs_post_init__(self) -> None:
-        slots = self.engine.limits.concurrent_tasks
-        self.room = asyncio.Semaphore(slots + _ROOM_BESIDE_SLOTS)
+        self.engine.limits_changed.add(self.room)
 
     async def begin(self, requests: Requests) -> None:
         self.reader = await self.engine.spawn(self._read(requests))
         # However the reader ends, cancelled before its first step too, the consumer hears of it.
         self.reader.add_done_callback(self._read_to_its_end)
+
+    def handed_out(self) -> None:
+        """The consumer has taken an outcome."""
+        self._unclaimed -= 1
+        self.room.ring()
 
     def leave(self) -> None:
         """Nobody takes outcomes any more."""
@@ -204,8 +213,11 @@ class _Run:
         source, index = _iterate(requests), 0
         try:
             while self._reading:
-                await self.room.acquire()
-                self._start(index, await anext(source))
+                while self._unclaimed >= self.engine.limits.concurrent_tasks + _ROOM_BESIDE_SLOTS:
+                    await self.room.sleep(inf)
+                request = await anext(source)
+                self._unclaimed += 1
+                self._start(index, request)
                 index += 1
                 if index % _READ_AT_ONCE == 0:
                     await asyncio.sleep(0)  # a long list must not hold up the loop

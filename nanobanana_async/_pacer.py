@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
 
 from aiolimiter import AsyncLimiter
 
@@ -23,12 +23,23 @@ class Pacer:
     """The token bucket. It has one waiter, the dispatcher: aiolimiter does not serve in order."""
 
     def __init__(self, requests_per_minute: int) -> None:
-        self._nominal: Final = requests_per_minute
-        self._burst: Final = burst_of(requests_per_minute)
-        self._rate: Final = (requests_per_minute - self._burst) / 60
+        self._wait: asyncio.Timeout | None = None
+        self._empty = False
+        self._set(requests_per_minute)
+
+    def _set(self, requests_per_minute: int) -> None:
+        self._nominal = requests_per_minute
+        self._burst = burst_of(requests_per_minute)
+        self._rate = (requests_per_minute - self._burst) / 60
         self._limiter = self._full_bucket()
         self._cost = 1.0
-        self._empty = False
+
+    def reset(self, requests_per_minute: int) -> None:
+        """Begin anew, with an empty bucket, for another limit; whoever waits waits by the new one."""
+        self._set(requests_per_minute)
+        self._empty = True
+        if self._wait is not None:
+            self._wait.reschedule(0.0)
 
     def slow_to(self, requests_per_minute: float) -> None:
         """Let only so many out from now on, at most as many as at first: a token costs more."""
@@ -45,6 +56,16 @@ class Pacer:
         delays none of them by more than 20 ms. Tokens that are not used at once are to be dropped:
         saved up, they would make the bucket deeper.
         """
+        while True:
+            try:
+                async with asyncio.timeout(None) as self._wait:
+                    return await self._tokens()
+            except TimeoutError:
+                continue  # reset meanwhile
+            finally:
+                self._wait = None
+
+    async def _tokens(self) -> int:
         if self._empty:
             self._empty = False
             self._limiter = self._full_bucket()

@@ -36,6 +36,12 @@ class LearnedRate:
     def __attrs_post_init__(self) -> None:
         self._number = float(self.configured)
 
+    def configure(self, number: int) -> None:
+        """Another limit from now on; a lower number that was learned stays in force."""
+        followed = self._number == self.configured
+        self._number = float(number if followed else min(self._number, number))
+        self.configured = number
+
     def in_force(self, now: float) -> int:
         """Return the number of requests a minute to keep to now."""
         if not self._frozen and self._number < self.configured:

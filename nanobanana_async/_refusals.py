@@ -68,8 +68,17 @@ class Refusals:
             self._pacer.slow_to(in_force)
         return in_force
 
+    def configure(self, requests_per_minute: int, now: float) -> None:
+        """The account has another limit now."""
+        self._learned.configure(requests_per_minute)
+        self._pacer.reset(requests_per_minute)
+        self._ledger.places = self._learned.in_force(now)
+        self._pacer.slow_to(self._ledger.places)
+
     def submit_refused(self, holder: object, probe: int, answer: Limited, now: float) -> None:
         """The submit of `holder`, which still has its slot, was refused."""
+        if not probe and self._slots.refused_beyond(holder, now, _asked_by(answer)):
+            return
         self._note(now)
         self._slots.doubt(holder)
         self._submit = answer

@@ -1,41 +1,128 @@
-"""How long generations take, by class: what an unknown submit's slot is held for hangs on it."""
+"""How long generations take, by class: learned while a client works, and kept for its next run."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Final, TypeAlias
+import json
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from types import MappingProxyType
+from typing import Any, Final, Self, TypeAlias
 
-from attrs import define, field
+from attrs import Attribute, define, field, frozen
 
-__all__ = ["ServiceClass", "ServiceTimes"]
+from nanobanana_async._errors import ServiceTimesError
+from nanobanana_async._life_table import BINS, LifeTable
+
+__all__ = ["ClassTimes", "LearnedTimes", "ServiceClass", "ServiceTimes"]
 
 ServiceClass: TypeAlias = tuple[str, str | None, str | None, str | None]
-"""Model, mode, resolution and provider."""
+"""Model, mode, resolution and provider; None where it is not known."""
 
+VERSION: Final = 1
+"""Of the format; the bins of age belong to it."""
 _ENOUGH: Final = 200
-_KEPT: Final = 1_000
 _CLASSES: Final = 100
 _SLOW: Final = 0.99
+_NAMES: Final = ("model", "mode", "resolution", "provider")
+
+
+def _a_number_a_bin(_: Any, attribute: Attribute[Any], value: tuple[float, ...]) -> None:
+    if len(value) != BINS:
+        raise ValueError(f"{attribute.name} must hold {BINS} numbers, not {len(value)}")
+    for number in value:
+        if type(number) not in (int, float) or not (isfinite(number) and number >= 0):
+            raise ValueError(f"{attribute.name} must hold numbers of at least 0, not {number!r}")
+
+
+def _numbers(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(values)
+
+
+@frozen
+class ClassTimes:
+    """The life table of one class of tasks."""
+
+    ends: tuple[float, ...] = field(converter=_numbers, validator=_a_number_a_bin)
+    """Tasks that ended, by bin of age."""
+    exposure: tuple[float, ...] = field(converter=_numbers, validator=_a_number_a_bin)
+    """Seconds for which tasks were watched, by bin of age."""
+
+
+@frozen
+class ServiceTimes:
+    """What a client has learned about how long tasks take, so that the next one starts warm.
+
+    Take it from `NanoBananaClient.service_times`, hand it back with ``Polling(service_times=…)``.
+    """
+
+    classes: Mapping[ServiceClass, ClassTimes] = field(factory=dict, repr=False)
+    """By model, mode, resolution and provider."""
+
+    def to_json(self) -> str:
+        """Return it as a JSON text of a few kilobytes."""
+        rows = [
+            dict(zip(_NAMES, of, strict=True)) | {"ends": times.ends, "exposure": times.exposure}
+            for of, times in self.classes.items()
+        ]
+        return json.dumps({"version": VERSION, "classes": rows}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` returned.
+
+        Raises:
+            ServiceTimesError: it is of another version, damaged, or something else.
+        """
+        try:
+            data = json.loads(text)
+            version, rows = data["version"], data["classes"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ServiceTimesError("This is no table of service times") from error
+        if version != VERSION:
+            raise ServiceTimesError(f"The table is of version {version!r}, not {VERSION}")
+        try:
+            return cls(MappingProxyType(dict(_read(row) for row in rows)))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ServiceTimesError(f"The table is damaged: {error}") from error
+
+
+def _read(row: Mapping[str, Any]) -> tuple[ServiceClass, ClassTimes]:
+    names = [row[name] for name in _NAMES]
+    for name in names:
+        if not isinstance(name, str | None):
+            raise TypeError(f"a class is named {name!r}")
+    model, mode, resolution, provider = names
+    return (model, mode, resolution, provider), ClassTimes(row["ends"], row["exposure"])
 
 
 @define
-class ServiceTimes:
-    """The last service times seen, in seconds, a thousand a class at most."""
+class LearnedTimes:
+    """The life tables of a client, one a class; one more for all classes beyond a hundred."""
 
-    _times: dict[ServiceClass, deque[float]] = field(factory=dict, init=False)
+    _tables: dict[ServiceClass, LifeTable] = field(factory=dict, init=False)
+    _others: LifeTable = field(factory=LifeTable, init=False)
 
-    def observe(self, of: ServiceClass, seconds: float) -> None:
-        """Take note of a task that succeeded."""
-        times = self._times.get(of)
-        if times is None:
-            if len(self._times) >= _CLASSES:
-                return
-            times = self._times[of] = deque(maxlen=_KEPT)
-        times.append(seconds)
+    def start_from(self, times: ServiceTimes) -> None:
+        """Begin with what an earlier client has learned."""
+        for of, known in list(times.classes.items())[:_CLASSES]:
+            self._tables[of] = LifeTable(list(known.ends), list(known.exposure))
+
+    def table(self, of: ServiceClass) -> LifeTable:
+        """Return the table of a class, a new one where it is the first of it."""
+        table = self._tables.get(of)
+        if table is None:
+            if len(self._tables) >= _CLASSES:
+                return self._others
+            table = self._tables[of] = LifeTable()
+        return table
 
     def slow(self, of: ServiceClass) -> float | None:
-        """Return the time that 99 of 100 take at most; None before 200 were seen."""
-        times = self._times.get(of, ())
-        if len(times) < _ENOUGH:
-            return None
-        return sorted(times)[int(_SLOW * len(times))]
+        """Return the time that 99 of 100 take at most, in seconds; None before 200 were seen."""
+        table = self._tables.get(of, self._others)
+        return table.quantile(_SLOW) if table.ended_count >= _ENOUGH else None
+
+    def export(self) -> ServiceTimes:
+        """Return what was learned so far."""
+        tables = {of: table.export() for of, table in self._tables.items()}
+        classes = {of: ClassTimes(ends, exposure) for of, (ends, exposure) in tables.items()}
+        return ServiceTimes(MappingProxyType(classes))

@@ -8,7 +8,8 @@ The API may let fewer tasks run than the account should have: another process us
 places are freed late. A single submit that is refused may be an accident. Where several of the last
 ones were, the number in force comes down to what holds a slot without them. From then on one submit
 at a time finds out whether there is room for one more: at once after an accepted one, ever less
-often while they are refused.
+often while they are refused. Where the user allows it, submits go beyond a full account as well
+(`_optimism`), as long as all its places are granted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Final
 from anyio import CapacityLimiter
 from attrs import define, field
 
+from nanobanana_async._optimism import Optimism
 from nanobanana_async._retry import Backoff
 
 __all__ = ["Slots"]
@@ -46,9 +48,12 @@ class Slots:
 
     limit: int
     _random: Random
+    optimistic: bool = False
+    """Whether submits may go beyond the slots that are known to be free."""
     in_force: int = field(init=False)
     """Places that the API grants at the moment, as far as is known; at most `limit`."""
     _places: CapacityLimiter = field(init=False)
+    _optimism: Optimism = field(init=False)
     _adopted: set[object] = field(factory=set, init=False)
     # Unknown submits by the times at which they give their slots back; the number breaks ties.
     _unknown: list[tuple[float, int, object]] = field(factory=list, init=False)
@@ -74,7 +79,8 @@ class Slots:
 
     def __attrs_post_init__(self) -> None:
         self.in_force = self.limit
-        self._places = CapacityLimiter(self.limit)
+        self._optimism = Optimism(self.limit, self.optimistic, self._random)
+        self._places = CapacityLimiter(self.limit + self._optimism.most)
 
     @property
     def held(self) -> int:
@@ -93,21 +99,27 @@ class Slots:
 
     def free_at(self) -> float:
         """From when a slot may be taken: -inf for now, inf until one is given back."""
-        if self.held >= self.limit:
-            return inf
         if self.held < self.in_force:
             return self._paused_until
+        if self.in_force == self.limit:
+            open_ = self.held < self.limit + self._optimism.room
+            return max(self._optimism.opens_at, self._paused_until) if open_ else inf
+        if self.held >= self.limit:
+            return inf
         return self._beyond_from if self._beyond is None else inf
 
     def take(self, holder: object) -> None:
         """Give a slot to `holder`; the caller has looked at `free_at` in this same step."""
-        if self.held >= self.in_force:
+        if self.held >= self.limit:
+            self._optimism.take(holder)
+        elif self.held >= self.in_force:
             self._beyond = holder
         self._places.acquire_on_behalf_of_nowait(holder)
 
     def accepted(self, holder: object) -> None:
         """The API accepted the submit of `holder`."""
         self._last_refused.append(False)
+        self._optimism.accepted(holder, full=self.held >= self.limit)
         if holder is self._beyond:
             self._beyond = None
             self._refusals = 0
@@ -126,8 +138,21 @@ class Slots:
                 self._places.release_on_behalf_of(holder)
 
     def _not_beyond(self, holder: object) -> None:
+        self._optimism.forget(holder)
         if holder is self._beyond:
             self._beyond = None
+
+    def resize(self, limit: int, *, optimistic: bool) -> None:
+        """The account has another number of slots now; a lower one that was learned stays.
+
+        Where more are held, none is free until there are fewer.
+        """
+        before, self.limit, self.optimistic = self.limit, limit, optimistic
+        self.in_force = _resized(self.in_force, before, limit)
+        if self._before_doubt is not None:
+            self._before_doubt = _resized(self._before_doubt, before, limit)
+        self._optimism.limit, self._optimism.enabled = limit, optimistic
+        self._places.total_tokens = limit + self._optimism.most
 
     def adopt(self, holder: object) -> None:
         """Count a running task that was submitted by somebody else."""
@@ -162,6 +187,13 @@ class Slots:
             self.release(heappop(self._unknown)[2])
 
     # Submits that were refused with 429
+
+    def refused_beyond(self, holder: object, now: float, wait: float) -> bool:
+        """True where it was a submit beyond all slots: no place was free, and nothing else is said.
+
+        `wait` is what the API asked for in seconds, 0 where it did not.
+        """
+        return self._optimism.refused(holder, now, wait)
 
     def doubt(self, holder: object) -> None:
         """The submit of `holder`, which still has its slot, was refused: for want of a place, or
@@ -209,3 +241,7 @@ class Slots:
 
     def _end_doubt(self) -> None:
         self._before_doubt, self._doubts, self._beyond_refused = None, 0, False
+
+
+def _resized(number: int, before: int, limit: int) -> int:
+    return limit if number == before else min(number, limit)

@@ -214,7 +214,7 @@ class Submits:
 
     def _hold_of(self, generation: Generation) -> float:
         """Return for how long a submit that may be running keeps its slot."""
-        learned = self._tracker.service_times.slow(generation.service_class)
+        learned = self._tracker.times.slow(generation.service_class)
         return self._unknown_hold if learned is None else max(_SHORTEST_HOLD, learned)
 
     def _resubmit(self, generation: Generation, now: float) -> None:

@@ -32,7 +32,7 @@ from nanobanana_async._lifecycle import Event, State
 from nanobanana_async._models import ImageResult, TaskStatus
 from nanobanana_async._retry import Backoff
 from nanobanana_async._schedule import Schedule
-from nanobanana_async._service_times import ServiceTimes
+from nanobanana_async._service_times import LearnedTimes
 from nanobanana_async._slots import Slots
 
 __all__ = ["STATUS_PATIENCE", "Tracker", "refused_for_long"]
@@ -60,7 +60,7 @@ class Tracker:
     counters: Counters
     stuck_after: float
     random: Random
-    service_times: ServiceTimes = field(factory=ServiceTimes, init=False)
+    times: LearnedTimes
     tasks: dict[str, Generation] = field(factory=dict, init=False)
     _clock_offset: float | None = field(default=None, init=False)
     """Unix time at the server minus the loop's time, in seconds."""
@@ -75,7 +75,7 @@ class Tracker:
         self.counters.accepted += 1
         _logger.debug("Task %s accepted", task_id, extra={"task_id": task_id})
         self.tasks[task_id] = generation
-        self.schedule.add(generation, now)
+        self.schedule.add(generation, generation.service_class, generation.age_from)
         if generation.accepted is not None and not generation.accepted.done():
             generation.accepted.set_result(task_id)
 
@@ -83,16 +83,18 @@ class Tracker:
         """Take in a task that was submitted elsewhere; it counts once it is seen unfinished."""
         generation.age_from = now
         self.tasks[str(generation.task_id)] = generation
-        self.schedule.add(generation, now)
+        self.schedule.add(generation, generation.service_class, now)
 
-    def looked(self, generation: Generation, answer: LookAnswer, now: float) -> None:
+    def looked(
+        self, generation: Generation, answer: LookAnswer, *, sent_at: float, now: float
+    ) -> None:
         """Apply the answer to a status check."""
         generation.checks += 1
         match answer:
             case Seen(status):
                 if generation.seen_at is None:
                     self._learn_age(generation, answer, now)
-                self._seen(generation, status, now)
+                self._seen(generation, status, (sent_at + now) / 2, now)
             case Refused(PermissionDeniedError() as error):
                 error.task_id = generation.task_id
                 self._end(generation, Event.FAILED, now)
@@ -132,7 +134,8 @@ class Tracker:
         elif created is not None:
             self._clock_offset = created.timestamp() - generation.age_from
 
-    def _seen(self, generation: Generation, status: TaskStatus, now: float) -> None:
+    def _seen(self, generation: Generation, status: TaskStatus, told_at: float, now: float) -> None:
+        """Apply a readable status; `told_at` is about when the API looked at the task."""
         generation.forget_trouble()
         generation.status, generation.seen_at = status, now
         generation.answer_lookers(status)
@@ -146,17 +149,28 @@ class Tracker:
         elif status.state == "success":
             self._unreadable(generation, status, now)
         else:
-            self._unfinished(generation, now)
+            self._unfinished(generation, told_at)
 
-    def _unfinished(self, generation: Generation, now: float) -> None:
+    def _unfinished(self, generation: Generation, told_at: float) -> None:
+        age = max(told_at - generation.age_from, 0.0)
+        self._learn_survival(generation, age)
         generation.unreadable_at = None
         if generation.state is State.RUNNING:
             if generation.answered_at is None:
                 self.slots.adopt(generation)
-            if now - generation.age_from >= self.stuck_after:
+            if age >= self.stuck_after:
                 self._stuck(generation)
         gap = _STUCK_GAP if generation.state is State.STUCK else 0.0
-        self.schedule.again(generation, now, now + gap)
+        self.schedule.seen(generation, age, told_at, told_at + gap)
+
+    def _learn_survival(self, generation: Generation, age: float) -> None:
+        if generation.answered_at is not None:  # of others' tasks neither class nor age is certain
+            self.times.table(generation.service_class).ran(generation.ran_until, age)
+            generation.ran_until = age
+
+    def _learn_end(self, generation: Generation, seconds: float | None) -> None:
+        if seconds is not None:
+            self.times.table(generation.service_class).ended(generation.ran_until, seconds)
 
     def _stuck(self, generation: Generation) -> None:
         generation.apply(Event.OVERDUE)
@@ -172,8 +186,6 @@ class Tracker:
         if not self._end(generation, Event.SUCCEEDED, now):
             return
         self.counters.succeeded += 1
-        if (seconds := _service_time(generation, now)) is not None:
-            self.service_times.observe(generation.service_class, seconds)
         result = ImageResult(
             task_id=status.task_id,
             urls=status.urls,
@@ -227,7 +239,9 @@ class Tracker:
         self.slots.release(generation)
         self.slots.completed(now)
         del self.tasks[str(generation.task_id)]
-        lag = _lag(generation, now)
+        seconds = _service_time(generation, now)
+        self._learn_end(generation, seconds)
+        lag = _lag(generation, seconds, now)
         self.counters.finished(now, generation.checks, lag)
         _logger.debug(
             "Task %s ended: %s",
@@ -279,12 +293,11 @@ def _service_time(generation: Generation, now: float) -> float | None:
     return seconds if seconds <= now - sent_at + _CLOCK_STEP else None
 
 
-def _lag(generation: Generation, now: float) -> float | None:
+def _lag(generation: Generation, seconds: float | None, now: float) -> float | None:
     """Return the seconds from a task's end to now; None where it cannot be told.
 
-    The task ended as long after its submit was answered as the server says that it took.
+    The task ended `seconds` after its submit was answered, as the server says.
     """
-    seconds = _service_time(generation, now)
     if seconds is None or generation.answered_at is None:
         return None
     return max(now - generation.answered_at - seconds, 0.0)

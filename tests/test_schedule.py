@@ -9,7 +9,8 @@ import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from nanobanana_async._schedule import MINIMUM_GAP, Schedule, StalestFirst
+from nanobanana_async._schedule import Schedule
+from nanobanana_async._stalest import StalestFirst
 
 steady = settings(deadline=None, derandomize=True, max_examples=100, stateful_step_count=60)
 

@@ -1,0 +1,36 @@
+"""How a client looks at its tasks."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any, Literal
+
+from attrs import Attribute, field, frozen
+from attrs.validators import in_, instance_of, optional
+
+from nanobanana_async._service_times import ServiceTimes
+
+__all__ = ["Polling"]
+
+
+def _positive(_: Any, attribute: Attribute[float], value: Any) -> None:
+    if type(value) not in (int, float) or not 0 < value < inf:
+        raise ValueError(f"{attribute.name} must be seconds above 0, not {value!r}")
+
+
+@frozen(kw_only=True)
+class Polling:
+    """How the client looks at its tasks. `ValueError` or `TypeError` for what makes no sense."""
+
+    strategy: Literal["learned", "stalest"] = field(
+        default="learned", validator=in_(("learned", "stalest"))
+    )
+    """``learned``: when a task is likely to have ended, by what was learned of its class.
+    ``stalest``: in turn, the one that was not looked at for longest, at most once a second."""
+    price: float = field(default=0.1, validator=_positive)
+    """What a look is worth, in seconds of lag: with budget to spare, a lower price means earlier
+    detection for more looks. ``stalest`` takes no notice."""
+    service_times: ServiceTimes | None = field(
+        default=None, validator=optional(instance_of(ServiceTimes))
+    )
+    """What an earlier client has learned (`NanoBananaClient.service_times`)."""

@@ -1,0 +1,65 @@
+"""Looks in turn: the task that was not looked at for longest. Pure: times are handed in."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+from nanobanana_async._service_times import ServiceClass
+
+__all__ = ["StalestFirst"]
+
+_GAP = 1.0
+
+T = TypeVar("T")
+
+
+@define
+class StalestFirst(Generic[T]):
+    """A `Schedule` that spreads a short budget evenly: never within `gap` seconds of the last look.
+
+    Each operation is O(log n).
+    """
+
+    gap: float = _GAP
+    # A heap of (eligible at, number, task). An entry is valid while its number is the one on
+    # record for its task; others are left where they are and dropped when they come up.
+    _heap: list[tuple[float, int, T]] = field(factory=list, init=False)
+    _valid: dict[T, int] = field(factory=dict, init=False)
+    _numbers: count[int] = field(factory=count, init=False)
+
+    def add(self, task: T, of: ServiceClass, seen_at: float) -> None:  # noqa: ARG002 - the protocol
+        self._push(task, seen_at + self.gap)
+
+    def draw(self, now: float) -> T | None:
+        if self.next_at() > now:
+            return None
+        task = heappop(self._heap)[2]
+        del self._valid[task]
+        return task
+
+    def take(self, task: T) -> bool:
+        return self._valid.pop(task, None) is not None
+
+    def seen(self, task: T, age: float, seen_at: float, not_before: float = -inf) -> None:  # noqa: ARG002 - the protocol
+        self._push(task, max(seen_at + self.gap, not_before))
+
+    def again(self, task: T, now: float, not_before: float) -> None:
+        self._push(task, max(now + self.gap, not_before))
+
+    def remove(self, task: T) -> None:
+        self._valid.pop(task, None)
+
+    def next_at(self) -> float:
+        heap = self._heap
+        while heap and self._valid.get(heap[0][2]) != heap[0][1]:
+            heappop(heap)
+        return heap[0][0] if heap else inf
+
+    def _push(self, task: T, eligible_at: float) -> None:
+        number = self._valid[task] = next(self._numbers)
+        heappush(self._heap, (eligible_at, number, task))
