@@ -79,7 +79,6 @@ class Engine:
     def __init__(self, transport: Transport, settings: Settings) -> None:
         """Start in the running loop; `aclose` must be awaited in the end."""
         self.loop = asyncio.get_running_loop()
-        self.limits = settings.limits
         self._transport = transport
         self._settings = settings
         # From the global generator, so that a program that seeds that one is repeatable.
@@ -155,10 +154,14 @@ class Engine:
 
     # Limits
 
+    @property
+    def most_at_once(self) -> int:
+        """Slots that can be taken at most, those beyond the account's included."""
+        return self._slots.most
+
     def change_limits(self, limits: Limits) -> None:
         """Keep to other limits from now on."""
         self.dispatcher.check_loop()
-        self.limits = limits
         self._slots.resize(limits.concurrent_tasks, optimistic=limits.optimistic)
         self._gateway.configure(limits.requests_per_minute)
         self.dispatcher.wake()

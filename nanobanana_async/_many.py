@@ -213,7 +213,7 @@ class _Run:
         source, index = _iterate(requests), 0
         try:
             while self._reading:
-                while self._unclaimed >= self.engine.limits.concurrent_tasks + _ROOM_BESIDE_SLOTS:
+                while self._unclaimed >= self.engine.most_at_once + _ROOM_BESIDE_SLOTS:
                     await self.room.sleep(inf)
                 request = await anext(source)
                 self._unclaimed += 1

@@ -80,7 +80,12 @@ class Slots:
     def __attrs_post_init__(self) -> None:
         self.in_force = self.limit
         self._optimism = Optimism(self.limit, self.optimistic, self._random)
-        self._places = CapacityLimiter(self.limit + self._optimism.most)
+        self._places = CapacityLimiter(self.most)
+
+    @property
+    def most(self) -> int:
+        """Slots that can ever be held: more than `limit` where optimistic."""
+        return self.limit + self._optimism.most
 
     @property
     def held(self) -> int:
@@ -102,8 +107,7 @@ class Slots:
         if self.held < self.in_force:
             return self._paused_until
         if self.in_force == self.limit:
-            open_ = self.held < self.limit + self._optimism.room
-            return max(self._optimism.opens_at, self._paused_until) if open_ else inf
+            return max(self._optimism.free_at(self.held - self.limit), self._paused_until)
         if self.held >= self.limit:
             return inf
         return self._beyond_from if self._beyond is None else inf
@@ -152,7 +156,7 @@ class Slots:
         if self._before_doubt is not None:
             self._before_doubt = _resized(self._before_doubt, before, limit)
         self._optimism.limit, self._optimism.enabled = limit, optimistic
-        self._places.total_tokens = limit + self._optimism.most
+        self._places.total_tokens = self.most
 
     def adopt(self, holder: object) -> None:
         """Count a running task that was submitted by somebody else."""

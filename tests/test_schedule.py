@@ -22,7 +22,7 @@ def drawn(schedule: Schedule[str], now: float) -> str:
     return "".join(tasks)
 
 
-def schedule(tasks: str = "", gap: float = MINIMUM_GAP) -> StalestFirst[str]:
+def schedule(tasks: str = "", gap: float = 1.0) -> StalestFirst[str]:
     """Tasks that were added at 0, 1, 2 … s."""
     subject: StalestFirst[str] = StalestFirst(gap)
     for now, task in enumerate(tasks):
@@ -31,7 +31,6 @@ def schedule(tasks: str = "", gap: float = MINIMUM_GAP) -> StalestFirst[str]:
 
 
 def test_a_second_passes_between_two_looks_at_a_task() -> None:
-    assert MINIMUM_GAP == 1
     subject = schedule("a")
     assert subject.next_at() == 1
     assert subject.draw(0.875) is None
