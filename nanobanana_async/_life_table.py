@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate, pairwise
-from math import inf, log, sqrt
+from math import log, sqrt
 from typing import Final
 
 from attrs import define, field
@@ -94,14 +94,22 @@ class LifeTable:
         return self._hazard[_bin_of(age)]
 
     def quantile(self, share: float) -> float:
-        """Return the age by which this share of tasks has ended."""
+        """Return the age by which this share of tasks has ended; the age of the oldest at most.
+
+        From what was seen alone (Nelson and Aalen's estimate): where few are left, what is assumed
+        of a cold start would stretch the end by minutes.
+        """
         left = -log(1 - share)
-        for number, hazard in enumerate(self._hazard):
-            width = _WIDTHS[number] if number < BINS - 1 else inf
-            if left <= hazard * width:
-                return _EDGES[number] + left / hazard
-            left -= hazard * width
-        raise AssertionError  # the last bin has no end
+        oldest = 0.0
+        for number in range(BINS - 1):
+            ends, exposure = self._ends[number], self._exposure[number]
+            if exposure > 0:
+                oldest = _EDGES[number + 1]
+                gone = ends / exposure * _WIDTHS[number]
+                if gone >= left:
+                    return _EDGES[number] + left / gone * _WIDTHS[number]
+                left -= gone
+        return oldest
 
     def export(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return ends and exposure by bin, as if nothing would be forgotten any more."""

@@ -168,9 +168,17 @@ class Tracker:
             self.times.table(generation.service_class).ran(generation.ran_until, age)
             generation.ran_until = age
 
-    def _learn_end(self, generation: Generation, seconds: float | None) -> None:
-        if seconds is not None:
-            self.times.table(generation.service_class).ended(generation.ran_until, seconds)
+    def _learn_end(self, generation: Generation, seconds: float | None, now: float) -> None:
+        """It ended between two looks: when the API says, or in the middle where it does not.
+
+        Taught nothing here, the table would know of its running alone and take tasks for endless.
+        """
+        status = generation.status
+        if generation.answered_at is None or status is None or not status.finished:
+            return
+        since, age = generation.ran_until, max(now - generation.age_from, generation.ran_until)
+        end = (since + age) / 2 if seconds is None else min(max(seconds, since), age)
+        self.times.table(generation.service_class).ended(since, end)
 
     def _stuck(self, generation: Generation) -> None:
         generation.apply(Event.OVERDUE)
@@ -240,7 +248,7 @@ class Tracker:
         self.slots.completed(now)
         del self.tasks[str(generation.task_id)]
         seconds = _service_time(generation, now)
-        self._learn_end(generation, seconds)
+        self._learn_end(generation, seconds, now)
         lag = _lag(generation, seconds, now)
         self.counters.finished(now, generation.checks, lag)
         _logger.debug(

@@ -33,6 +33,7 @@ from nanobanana_async import (
     InvalidRequestError,
     Limits,
     NanoBananaClient,
+    Polling,
     QueueTimeoutError,
     Statistics,
     SubmitUnknownError,
@@ -55,6 +56,8 @@ from tests.records import Records
 REQUEST_TIMEOUT: Final = 30.0
 UNKNOWN_HOLD: Final = 5.0
 LIMITS: Final = Limits(concurrent_tasks=2)
+# More looks are more moments.
+OFTEN: Final = Polling(price=0.02)
 # After this long without a call, every place in the window ledger is free again.
 REST: Final = 61 + REQUEST_TIMEOUT
 AT_ONCE: Final = 1e-3  # the clock takes tiny steps where no time passes
@@ -280,6 +283,7 @@ class Scenario:
         client = self.kind(
             transport=wire,
             limits=LIMITS,
+            polling=OFTEN,
             request_timeout=REQUEST_TIMEOUT,
             unknown_hold=UNKNOWN_HOLD,
         )

@@ -297,7 +297,7 @@ class TestAdoptedTasks:
                         await task.result(timeout=10)
                 with pytest.raises(TaskStuckError):
                     await later.task(task_id)
-                assert now() == pytest.approx(1_000, abs=5)
+                assert 1_000 <= now() <= 1_060  # at the first look from then on
 
     async def test_a_clock_that_was_set_back_makes_none_old(self) -> None:
         async with emulated(service=Stuck(1e6), clock_jumps=[(20.0, -3_600.0)]) as (client, wire):

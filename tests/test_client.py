@@ -20,6 +20,7 @@ from nanobanana_async import (
     MissingKeyError,
     NanoBananaClient,
     PermissionDeniedError,
+    Polling,
     QueueTimeoutError,
     RateLimitError,
     ResultUnreadableError,
@@ -88,8 +89,9 @@ class TestGenerating:
         assert caught.value.task_id.startswith("task_")
         assert (caught.value.group, caught.value.retryable) == ("processing", True)
 
-    async def test_the_first_look_waits_for_the_minimum_gap(self) -> None:
-        async with emulated(service=QUICK) as (client, wire):
+    async def test_looks_are_a_second_apart_where_the_stalest_comes_first(self) -> None:
+        options = {"polling": Polling(strategy="stalest")}
+        async with emulated(service=QUICK, client=options) as (client, wire):
             await client.generate("a cat")
         looks = [time for time, call in wire.calls if call.method == "GET"]
         assert looks == pytest.approx([1, 2, 3], abs=0.01)

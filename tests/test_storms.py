@@ -60,7 +60,7 @@ async def test_the_same_in_fair_weather(way: str) -> None:
     weather = await calm(way)
     weather.check()
     assert all(isinstance(end, ImageResult) for end in weather.told.values())
-    assert weather.seconds == pytest.approx(310, abs=3)
+    assert weather.seconds == pytest.approx(306, abs=3)
 
 
 # Paying twice is acceptable
@@ -114,7 +114,7 @@ async def test_an_outage_that_begins_before_anything_runs_costs_few_unknown_subm
         weather = await report(client, wire, count=3_000)
     weather.check()
     kinds = Counter(type(end) for end in weather.told.values())
-    assert 8 <= kinds[SubmitUnknownError] <= 90
+    assert 8 <= kinds[SubmitUnknownError] <= 40
     assert kinds[ImageResult] == 3_000 - kinds[SubmitUnknownError]
 
 
@@ -217,22 +217,33 @@ async def test_all_places_are_somebody_elses_for_ten_minutes(round_trip: float) 
     [
         {"clock_offset": 3_600.0},
         {"clock_offset": -3_600.0},
-        {"clock_jumps": [(20.0, 3_600.0), (40.0, -3_600.0), (60.0, 0.0)]},
     ],
-    ids=["an hour ahead", "an hour behind", "jumping"],
+    ids=["an hour ahead", "an hour behind"],
 )
 def test_a_wrong_clock_at_the_server_changes_nothing(clock: dict[str, Any]) -> None:
-    """Not one request leaves earlier or later; the mean lag is that of fewer tasks at a jump."""
+    """Not one request leaves earlier or later."""
+    right, wrong = under_clock(), under_clock(**clock)
+    assert wrong.seconds == right.seconds
+    assert wrong.ledger.requests == right.ledger.requests
+    assert wrong.ledger.accepted_at == right.ledger.accepted_at
+    assert wrong.statistics.mean_lag == pytest.approx(right.statistics.mean_lag)
 
-    async def run(**settings: Any) -> Weather:
+
+def test_a_clock_that_jumps_teaches_nothing_wrong() -> None:
+    """Of a task that ran across a jump it is only known between which looks it ended."""
+    right = under_clock()
+    wrong = under_clock(clock_jumps=[(20.0, 3_600.0), (40.0, -3_600.0), (60.0, 0.0)])
+    wrong.check()
+    assert wrong.seconds == pytest.approx(right.seconds, rel=0.05)
+    assert wrong.ledger.mean_lag == pytest.approx(right.ledger.mean_lag, rel=0.1)
+
+
+def under_clock(**settings: Any) -> Weather:
+    """Three thousand tasks at a server whose clock goes so."""
+
+    async def run() -> Weather:
         async with emulated(service=SERVICE, round_trip=0.3, **settings) as (client, wire):
             return await report(client, wire, count=3_000)
 
     random.seed(1)
-    right = run_virtual(run())
-    random.seed(1)
-    wrong = run_virtual(run(**clock))
-    assert wrong.seconds == right.seconds
-    assert wrong.ledger.requests == right.ledger.requests
-    assert wrong.ledger.accepted_at == right.ledger.accepted_at
-    assert wrong.statistics.mean_lag == pytest.approx(right.statistics.mean_lag, rel=0.15)
+    return run_virtual(run())
