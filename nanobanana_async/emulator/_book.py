@@ -26,6 +26,8 @@ class Book:
         self._accepted = 0
         self._unheard = 0
         self._accepted_at: list[float] = []
+        self._service_times: list[float] = []
+        self._lag_of: list[float | None] = []
         self._unheard_prompts: list[str] = []
         self._by_prompt: dict[str, int] = {}
         self._twice: dict[str, int] = {}
@@ -68,7 +70,10 @@ class Book:
             self._note(task, heard=heard)
 
     def _note(self, task: Task, *, heard: bool) -> None:
+        task.number = len(self._accepted_at)
         self._accepted_at.append(task.life.accepted)
+        self._service_times.append(task.life.end - task.life.accepted)
+        self._lag_of.append(None)
         prompt = task.order.prompt
         if not heard:
             self._unheard_prompts.append(prompt)
@@ -88,6 +93,8 @@ class Book:
             lag = now - task.life.end
             self._lags += lag
             self._longest_lag = max(self._longest_lag, lag)
+            if self._keep:
+                self._lag_of[task.number] = lag
 
     def downloaded(self) -> None:
         """Note a picture that was handed out."""
@@ -112,6 +119,8 @@ class Book:
             accepted=self._accepted,
             accepted_unheard=self._unheard,
             accepted_at=tuple(self._accepted_at),
+            service_times=tuple(self._service_times),
+            lags=tuple(self._lag_of),
             accepted_by_prompt=dict(self._by_prompt),
             accepted_twice=dict(self._twice),
             unheard_prompts=tuple(self._unheard_prompts),

@@ -11,7 +11,7 @@ class Ledger:
 
     Times and lags are seconds. Picture downloads are not API requests and count in no window.
     With `Settings.keep_ledger` off, what grows with the number of tasks stays empty: `accepted_at`,
-    `accepted_by_prompt`, `accepted_twice` and `unheard_prompts`.
+    `service_times`, `lags`, `accepted_by_prompt`, `accepted_twice` and `unheard_prompts`.
     """
 
     requests: Mapping[str, int]
@@ -28,6 +28,11 @@ class Ledger:
     """Of these, the ones whose true answer was not sent: by a fault `lost`, or one `_after`."""
     accepted_at: Sequence[float]
     """When each of the accepted was, in order."""
+    service_times: Sequence[float]
+    """How long each of them takes until its end, in the same order."""
+    lags: Sequence[float | None]
+    """From the end of each of them to the first status answer that showed it, in the same order;
+    None where none did."""
     accepted_by_prompt: Mapping[str, int]
     """Accepted tasks of each prompt."""
     accepted_twice: Mapping[str, int]

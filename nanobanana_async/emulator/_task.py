@@ -41,3 +41,5 @@ class Task:
     """Status requests that named it."""
     seen: bool = False
     """A status answer has shown it finished."""
+    number: int = -1
+    """Its place in the order of acceptance; only where the ledger keeps that."""

@@ -18,6 +18,8 @@ def test_lag_and_checks_are_those_of_tasks_seen_finished() -> None:
     assert ledger.mean_lag == pytest.approx((1 + 3) / 2)
     assert ledger.longest_lag == pytest.approx(3)
     assert ledger.checks_per_task == 2
+    assert ledger.lags == (pytest.approx(1), pytest.approx(3), None)
+    assert ledger.service_times == (10, 10, 10)
 
 
 def test_a_look_at_what_was_seen_already_adds_a_check_and_no_lag() -> None:
@@ -50,7 +52,8 @@ def test_a_ledger_that_keeps_nothing_still_counts() -> None:
             account.submit(now, body("again"))
         account.check(40, "task_1")
     full, rest = (attrs.asdict(account.core.ledger(40)) for account in (kept, bare))
-    grows = ("accepted_at", "accepted_by_prompt", "accepted_twice", "unheard_prompts")
+    grows = {"accepted_at", "service_times", "lags"}
+    grows |= {"accepted_by_prompt", "accepted_twice", "unheard_prompts"}
     assert all(full.pop(name) for name in grows)
     assert not any(rest.pop(name) for name in grows)
     assert rest == full
