@@ -347,3 +347,5 @@ class JournalDamagedError(JournalError):
 
 class ServiceTimesError(NanoBananaError):
     """The table of service times does not fit this version."""
+
+    default_advice = "Start without it: service times are learned anew within some hundred tasks"

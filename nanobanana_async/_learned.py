@@ -99,13 +99,16 @@ class LearnedSchedule(Generic[T]):
         return True
 
     def seen(self, task: T, age: float, seen_at: float, not_before: float = -inf) -> None:
-        watched = self._watched[task]
-        watched.age, watched.seen_at = age, seen_at
-        self._plan(task, watched, not_before)
+        watched = self._watched.get(task)
+        if watched is not None:
+            watched.age, watched.seen_at = age, seen_at
+            self._plan(task, watched, not_before)
 
     def again(self, task: T, now: float, not_before: float) -> None:
-        at = max(now + MINIMUM_GAP, not_before)
-        self._push(task, self._watched[task], at, at)
+        watched = self._watched.get(task)
+        if watched is not None:
+            at = max(now + MINIMUM_GAP, not_before)
+            self._push(task, watched, at, at)
 
     def remove(self, task: T) -> None:
         self._watched.pop(task, None)

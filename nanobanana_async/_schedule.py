@@ -16,7 +16,8 @@ class Schedule(Protocol[T]):
     """Decides which task is looked at with the next request.
 
     A task is in one of two places: waiting here, or out, under a look. `draw` and `take` take it
-    out; `seen` and `again` put it back; `remove` ends it in either place.
+    out; `seen` and `again` put it back; `remove` ends it in either place, and an answer to a look
+    that was under way then changes nothing any more.
     """
 
     def add(self, task: T, of: ServiceClass, seen_at: float) -> None:

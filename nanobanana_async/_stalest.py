@@ -29,21 +29,26 @@ class StalestFirst(Generic[T]):
     # A heap of (eligible at, number, task). An entry is valid while its number is the one on
     # record for its task; others are left where they are and dropped when they come up.
     _heap: list[tuple[float, int, T]] = field(factory=list, init=False)
-    _valid: dict[T, int] = field(factory=dict, init=False)
+    _valid: dict[T, int | None] = field(factory=dict, init=False)
+    """The number of each task's entry; None while it is out."""
     _numbers: count[int] = field(factory=count, init=False)
 
     def add(self, task: T, of: ServiceClass, seen_at: float) -> None:  # noqa: ARG002 - the protocol
+        self._valid[task] = None
         self._push(task, seen_at + self.gap)
 
     def draw(self, now: float) -> T | None:
         if self.next_at() > now:
             return None
         task = heappop(self._heap)[2]
-        del self._valid[task]
+        self._valid[task] = None
         return task
 
     def take(self, task: T) -> bool:
-        return self._valid.pop(task, None) is not None
+        if self._valid.get(task) is None:
+            return False
+        self._valid[task] = None
+        return True
 
     def seen(self, task: T, age: float, seen_at: float, not_before: float = -inf) -> None:  # noqa: ARG002 - the protocol
         self._push(task, max(seen_at + self.gap, not_before))
@@ -61,5 +66,6 @@ class StalestFirst(Generic[T]):
         return heap[0][0] if heap else inf
 
     def _push(self, task: T, eligible_at: float) -> None:
-        number = self._valid[task] = next(self._numbers)
-        heappush(self._heap, (eligible_at, number, task))
+        if task in self._valid:
+            number = self._valid[task] = next(self._numbers)
+            heappush(self._heap, (eligible_at, number, task))

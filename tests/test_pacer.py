@@ -139,3 +139,36 @@ def test_a_bucket_that_was_emptied_lets_nothing_out_at_once() -> None:
         return asyncio.get_running_loop().time()
 
     assert run_virtual(wait()) >= 1 / 167
+
+
+async def now_and_tokens(pacer: Pacer) -> float:
+    await pacer.tokens()
+    return asyncio.get_running_loop().time()
+
+
+@pytest.mark.virtual_time
+async def test_whoever_waits_by_an_old_limit_waits_by_the_new_one() -> None:
+    pacer = Pacer(2)
+    await pacer.tokens()
+    waiting = asyncio.create_task(now_and_tokens(pacer))
+    await asyncio.sleep(5)
+    pacer.reset(10_000)
+    assert await waiting == pytest.approx(5, abs=0.1)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(("before", "after"), [(10_000, 600), (600, 10_000), (10_000, 2)])
+async def test_the_minute_after_a_reset_holds_no_more_than_the_new_limit(
+    before: int, after: int
+) -> None:
+    """The bucket is empty then: what the old one held must not leave on top."""
+    pacer, loop = Pacer(before), asyncio.get_running_loop()
+    await asyncio.sleep(60)
+    pacer.reset(after)
+    began, count = loop.time(), 0
+    while True:
+        tokens = await pacer.tokens()
+        if loop.time() >= began + 60:
+            break
+        count += tokens
+    assert after - 2 * burst_of(after) <= count <= after

@@ -77,3 +77,23 @@ def test_it_is_never_above_the_limit_nor_below_two(
         else:
             getattr(subject, step)(now)
         assert 2 <= subject.in_force(now) <= configured
+
+
+def test_another_limit_is_in_force_at_once() -> None:
+    subject = LearnedRate(10_000)
+    subject.configure(6_000)
+    assert subject.in_force(1.0) == 6_000
+    subject.configure(20_000)
+    assert subject.in_force(2.0) == 20_000
+
+
+def test_a_lower_number_that_was_learned_stays_and_grows_to_the_new_limit() -> None:
+    subject = LearnedRate(10_000)
+    subject.refused(0.0)
+    subject.cut(5_000)
+    subject.thaw(0.0)
+    subject.configure(20_000)
+    assert 5_000 <= subject.in_force(1.0) < 5_010
+    assert subject.in_force(1e5) == 20_000
+    subject.configure(3_000)
+    assert subject.in_force(1e5) == 3_000

@@ -1,243 +1,201 @@
-"""Which task is looked at next: the stalest, never too soon, and none is forgotten."""
+"""What holds for every schedule: no task is forgotten, none waits too long, none is hurried."""
 
 from __future__ import annotations
 
-from math import inf, log2
+from math import inf
 from typing import ClassVar
 
 import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from nanobanana_async._learned import MINIMUM_GAP, LearnedSchedule, longest_gap
 from nanobanana_async._schedule import Schedule
+from nanobanana_async._service_times import LearnedTimes, ServiceClass
 from nanobanana_async._stalest import StalestFirst
 
-steady = settings(deadline=None, derandomize=True, max_examples=100, stateful_step_count=60)
+steady = settings(deadline=None, derandomize=True, max_examples=150, stateful_step_count=60)
 
-
-def drawn(schedule: Schedule[str], now: float) -> str:
-    tasks = []
-    while (task := schedule.draw(now)) is not None:
-        tasks.append(task)
-    return "".join(tasks)
-
-
-def schedule(tasks: str = "", gap: float = 1.0) -> StalestFirst[str]:
-    """Tasks that were added at 0, 1, 2 … s."""
-    subject: StalestFirst[str] = StalestFirst(gap)
-    for now, task in enumerate(tasks):
-        subject.add(task, float(now))
-    return subject
-
-
-def test_a_second_passes_between_two_looks_at_a_task() -> None:
-    subject = schedule("a")
-    assert subject.next_at() == 1
-    assert subject.draw(0.875) is None
-    assert subject.draw(1.0) == "a"
-
-
-def test_the_gap_can_be_another() -> None:
-    subject = schedule("a", gap=5.0)
-    assert subject.draw(4.875) is None
-    assert subject.draw(5.0) == "a"
-    subject.again("a", 7.0, 0.0)
-    assert subject.next_at() == 12
-
-
-def test_the_stalest_is_drawn_first() -> None:
-    subject = schedule("abc")
-    assert drawn(subject, 100.0) == "abc"
-    for task, now in zip("bca", (101.0, 102.0, 103.0), strict=True):
-        subject.again(task, now, now)
-    assert drawn(subject, 200.0) == "bca"
-
-
-def test_tasks_of_one_moment_are_drawn_in_the_order_of_their_coming() -> None:
-    subject: StalestFirst[str] = StalestFirst()
-    for task in "cab":
-        subject.add(task, 0.0)
-    assert drawn(subject, 1.0) == "cab"
-
-
-def test_a_drawn_task_is_out_until_it_is_put_back() -> None:
-    subject = schedule("a")
-    assert subject.draw(10.0) == "a"
-    assert subject.draw(1_000.0) is None
-    assert subject.next_at() == inf
-    subject.again("a", 10.0, 10.0)
-    assert subject.next_at() == 11
-
-
-def test_a_task_can_be_put_back_for_later() -> None:
-    subject = schedule("a")
-    assert subject.draw(1.0) == "a"
-    subject.again("a", 2.0, 60.0)
-    assert subject.draw(59.0) is None
-    assert subject.draw(60.0) == "a"
-
-
-def test_one_that_was_asked_for_is_taken_out_of_turn_and_only_once() -> None:
-    subject = schedule("abc")
-    assert subject.take("b")
-    assert not subject.take("b")
-    assert drawn(subject, 10.0) == "ac"
-    subject.again("b", 10.0, 10.0)
-    assert drawn(subject, 20.0) == "b"
-
-
-def test_one_that_is_out_or_unknown_cannot_be_taken() -> None:
-    subject = schedule("a")
-    assert subject.draw(1.0) == "a"
-    assert not subject.take("a")
-    assert not subject.take("x")
-
-
-def test_a_finished_task_is_forgotten_wherever_it_is() -> None:
-    subject = schedule("abc")
-    subject.remove("b")
-    assert subject.draw(10.0) == "a"
-    subject.remove("a")
-    subject.remove("x")
-    assert drawn(subject, 100.0) == "c"
-    assert subject.next_at() == inf
-
-
-def test_next_at_passes_over_the_forgotten() -> None:
-    subject = schedule("abc")
-    subject.remove("a")
-    assert subject.take("b")
-    assert subject.next_at() == 3
-
-
-def test_a_task_taken_and_put_back_many_times_does_not_pile_up() -> None:
-    subject = schedule("a")
-    for second in range(10_000):
-        now = float(second)
-        if subject.take("a"):
-            subject.again("a", now, now)
-        assert subject.next_at() == now + 1
-    assert len(subject._heap) < 10
+CLASSES: tuple[ServiceClass, ...] = (
+    ("nano-banana-2", "text-to-image", "1K", "auto"),
+    ("nano-banana-2", "text-to-image", "4K", "auto"),
+    ("nano-banana", "text-to-image", None, "auto"),
+)
 
 
 class Tasks(RuleBasedStateMachine):
-    """The model: each waiting task with the time from which it may be looked at."""
+    """The model: when each task was last looked at, and until when it may be left alone."""
+
+    gap: ClassVar[float]
 
     def __init__(self) -> None:
         super().__init__()
-        self.schedule: StalestFirst[int] = StalestFirst(2.0)
-        self.waiting: dict[int, float] = {}
-        self.out: set[int] = set()
-        self.looked: dict[int, float] = {}
-        self.removed: set[int] = set()
+        self.times = LearnedTimes()
+        self.schedule = self.made()
         self.now = 0.0
         self.count = 0
+        self.born: dict[int, float] = {}
+        self.not_before: dict[int, float] = {}
+        """Tasks that wait, each with the time before which it must not be drawn."""
+        self.bound: dict[int, float] = {}
+        """Tasks that wait, each with the time from which, given budget, it must have been drawn."""
+        self.out: set[int] = set()
+        self.over: set[int] = set()
 
-    @rule(seconds=st.sampled_from([0.25, 1.0, 2.0]))
+    def made(self) -> Schedule[int]:
+        raise NotImplementedError
+
+    def longest(self, age: float) -> float:
+        raise NotImplementedError
+
+    @rule(seconds=st.sampled_from([0.1, 0.25, 0.5, 1.0, 7.0, 45.0, 2_000.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule()
-    def add(self) -> None:
+    @rule(of=st.sampled_from(CLASSES), answered=st.sampled_from([0.0, 0.15, 3.0]))
+    def add(self, of: ServiceClass, answered: float) -> None:
+        """Its submit was answered so many seconds after its age began."""
         self.count += 1
-        self.schedule.add(self.count, self.now)
-        self.waiting[self.count] = self.now + 2
-        self.looked[self.count] = self.now
+        born = self.now - answered
+        self.schedule.add(self.count, of, born)
+        self.born[self.count] = born
+        self.waits(self.count, born + self.gap, born + self.longest(0.0))
+
+    @rule(
+        of=st.sampled_from(CLASSES),
+        ages=st.tuples(st.floats(0, 100), st.floats(0, 1_000)),
+        often=st.integers(1, 40),
+    )
+    def learn(self, of: ServiceClass, ages: tuple[float, float], often: int) -> None:
+        """Whatever the tables learn meanwhile."""
+        for _ in range(often):
+            self.times.table(of).ran(0.0, ages[1])
+            self.times.table(of).ended(0.0, ages[0])
 
     @rule()
-    def draw(self) -> None:
+    def draw_one(self) -> None:
+        """The budget is short."""
+        told = self.schedule.next_at() <= self.now
         task = self.schedule.draw(self.now)
-        due = {task: at for task, at in self.waiting.items() if at <= self.now}
-        assert (task is None) is (not due)
+        assert (task is not None) is told
         if task is not None:
-            assert task not in self.removed
-            assert self.now - self.looked[task] >= 2
-            assert due[task] == min(due.values())
-            self.out.add(task)
-            del self.waiting[task]
+            self.drawn(task)
+
+    @rule()
+    def draw_all(self) -> None:
+        """There is budget to spare: nobody waits beyond the bound."""
+        while (task := self.schedule.draw(self.now)) is not None:
+            self.drawn(task)
+        assert all(bound > self.now for bound in self.bound.values())
 
     @precondition(lambda self: self.count)
     @rule(data=st.data())
     def take(self, data: st.DataObject) -> None:
         task = data.draw(st.integers(1, self.count))
-        assert self.schedule.take(task) is (task in self.waiting)
-        if self.waiting.pop(task, None) is not None:
-            self.out.add(task)
+        assert self.schedule.take(task) is (task in self.bound)
+        if task in self.bound:
+            self.leaves(task)
 
     @precondition(lambda self: self.out)
-    @rule(data=st.data(), wait=st.sampled_from([0.0, 1.0, 9.0]))
+    @rule(
+        data=st.data(), ago=st.sampled_from([0.0, 0.15, 5.0]), later=st.sampled_from([None, 60.0])
+    )
+    def seen(self, data: st.DataObject, ago: float, later: float | None) -> None:
+        """It ran so many seconds ago, when the API looked."""
+        task = data.draw(st.sampled_from(sorted(self.out)))
+        seen_at = max(self.now - ago, self.born[task])
+        age = seen_at - self.born[task]
+        not_before = -inf if later is None else seen_at + later
+        self.schedule.seen(task, age, seen_at, not_before)
+        bound = max(seen_at + self.longest(age), not_before)
+        self.back(task, max(seen_at + self.gap, not_before), bound)
+
+    @precondition(lambda self: self.out)
+    @rule(data=st.data(), wait=st.sampled_from([0.0, 1.0, 30.0]))
     def again(self, data: st.DataObject, wait: float) -> None:
+        """The look at it told nothing."""
         task = data.draw(st.sampled_from(sorted(self.out)))
         self.schedule.again(task, self.now, self.now + wait)
-        self.out.remove(task)
-        self.waiting[task] = self.now + max(wait, 2)
-        self.looked[task] = self.now
+        at = self.now + max(wait, self.gap)
+        self.back(task, at, at)
 
     @precondition(lambda self: self.count)
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         task = data.draw(st.integers(1, self.count))
         self.schedule.remove(task)
-        self.waiting.pop(task, None)
-        self.out.discard(task)
-        self.removed.add(task)
+        self.bound.pop(task, None)
+        self.over.add(task)
+
+    def waits(self, task: int, not_before: float, bound: float) -> None:
+        self.not_before[task], self.bound[task] = not_before, bound
+
+    def back(self, task: int, not_before: float, bound: float) -> None:
+        """A look was answered; where its task was finished meanwhile, that changes nothing."""
+        self.out.remove(task)
+        if task not in self.over:
+            self.waits(task, not_before, bound)
+
+    def drawn(self, task: int) -> None:
+        assert task not in self.over
+        assert task in self.bound
+        assert self.now >= self.not_before[task] - 1e-9
+        self.leaves(task)
+
+    def leaves(self, task: int) -> None:
+        del self.bound[task]
+        self.out.add(task)
 
     @invariant()
-    def next_at_is_that_of_the_stalest(self) -> None:
-        assert self.schedule.next_at() == min(self.waiting.values(), default=inf)
+    def something_is_next_where_something_waits(self) -> None:
+        assert (self.schedule.next_at() < inf) is bool(self.bound)
 
     def teardown(self) -> None:
         drawn = set()
         while (task := self.schedule.draw(self.now + 100)) is not None:
+            assert task not in drawn
             drawn.add(task)
-        assert drawn == set(self.waiting)
+        assert drawn == set(self.bound)
 
 
-TestTasks = Tasks.TestCase
-TestTasks.settings = steady
+class LearnedTasks(Tasks):
+    gap = MINIMUM_GAP
+
+    def made(self) -> Schedule[int]:
+        return LearnedSchedule(self.times, price=0.1)
+
+    def longest(self, age: float) -> float:
+        return longest_gap(age)
 
 
-class CountedTime(float):
-    """A time that counts how often it is compared."""
+class StalestTasks(Tasks):
+    gap = 1.0
 
-    compared: ClassVar[int] = 0
+    def made(self) -> Schedule[int]:
+        return StalestFirst()
 
-    def __add__(self, other: float) -> CountedTime:
-        return CountedTime(float(self) + other)
-
-    def __lt__(self, other: float) -> bool:
-        CountedTime.compared += 1
-        return float(self) < float(other)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, float) and float(self) == float(other)
-
-    __hash__ = float.__hash__
+    def longest(self, age: float) -> float:  # noqa: ARG002 - the same at every age
+        return self.gap
 
 
-@pytest.mark.parametrize("tasks", [64, 1_024, 16_384])
-def test_a_look_costs_as_many_comparisons_as_the_heap_is_deep(tasks: int) -> None:
-    subject: StalestFirst[int] = StalestFirst()
-    for task in range(tasks):
-        subject.add(task, CountedTime(task / tasks))
-    CountedTime.compared = 0
-    looks = 500
-    for number in range(looks):
-        now = CountedTime(10.0 + number)
-        task_drawn = subject.draw(now)
+TestLearned = LearnedTasks.TestCase
+TestLearned.settings = steady
+TestStalest = StalestTasks.TestCase
+TestStalest.settings = steady
+
+
+@pytest.mark.parametrize("strategy", ["learned", "stalest"])
+def test_with_one_look_a_second_for_fifty_tasks_each_gets_its_turn(strategy: str) -> None:
+    """The oldest look is never older than it takes to go round a few times, at any age."""
+    schedule: Schedule[int]
+    schedule = StalestFirst() if strategy == "stalest" else LearnedSchedule(LearnedTimes(), 0.1)
+    looked = dict.fromkeys(range(50), 0.0)
+    for task in looked:
+        schedule.add(task, CLASSES[task % 3], 0.0)
+    for second in range(2, 3_000):
+        now = float(second)
+        task_drawn = schedule.draw(now)
         assert task_drawn is not None
-        subject.again(task_drawn, now, 0.0)
-    assert CountedTime.compared / looks <= 3 * log2(tasks) + 5
-
-
-@pytest.mark.parametrize("tasks", [64, 1_024, 16_384])
-def test_removing_and_taking_are_cheap_however_many_wait(tasks: int) -> None:
-    subject: StalestFirst[int] = StalestFirst()
-    for task in range(tasks):
-        subject.add(task, CountedTime(task / tasks))
-    CountedTime.compared = 0
-    for task in range(0, tasks, 2):
-        subject.remove(task)
-    for task in range(1, tasks, 2):
-        assert subject.take(task)
-    assert CountedTime.compared <= tasks * log2(tasks)
+        assert now - min(looked.values()) < 250
+        looked[task_drawn] = now
+        schedule.seen(task_drawn, now, now)

@@ -273,3 +273,50 @@ async def test_a_place_that_was_lost_to_an_accident_is_tried_for_at_once() -> No
     subject.doubt_judged(100.0, 0.0)
     assert subject.in_force == 1
     assert subject.free_at() <= 100
+
+
+# Another limit
+
+
+async def test_more_slots_are_there_at_once_and_fewer_when_enough_were_given_back() -> None:
+    subject = await new_slots(3)
+    for holder in "abc":
+        subject.take(holder)
+    subject.resize(5, optimistic=False)
+    assert (subject.limit, subject.in_force, subject.left) == (5, 5, 2)
+    subject.resize(2, optimistic=False)
+    assert subject.free_at() == inf
+    subject.release("a")
+    assert subject.free_at() == inf
+    subject.release("b")
+    assert subject.left == 1
+    subject.take("d")
+    assert subject.free_at() == inf
+
+
+async def test_a_lower_number_that_was_learned_stays() -> None:
+    subject = await new_slots(10)
+    for holder in range(10):
+        subject.take(holder)
+    for holder in range(6):
+        subject.doubt(holder)
+        subject.release(holder)
+    subject.doubt_judged(0.0, 0.0)
+    learned = subject.in_force
+    assert learned < 10
+    subject.resize(20, optimistic=False)
+    assert subject.in_force == learned
+    subject.resize(2, optimistic=False)
+    assert subject.in_force == min(learned, 2)
+
+
+async def test_a_limit_that_changes_while_refusals_are_in_doubt_is_the_new_one_afterwards() -> None:
+    subject = await new_slots(10)
+    for holder in range(10):
+        subject.take(holder)
+    subject.doubt(0)
+    subject.release(0)
+    subject.resize(20, optimistic=False)
+    assert subject.in_force < 10
+    subject.doubt_dismissed()
+    assert subject.in_force == 20

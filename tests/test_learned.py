@@ -1,0 +1,215 @@
+"""The learned schedule: looks where they are worth most, at a price that tunes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from math import log2, sqrt
+from random import Random
+from typing import Any
+
+import pytest
+
+from nanobanana_async import _learned
+from nanobanana_async._learned import MINIMUM_GAP, LearnedSchedule, longest_gap
+from nanobanana_async._service_times import LearnedTimes, ServiceClass
+
+SMALL: ServiceClass = ("nano-banana-2", "text-to-image", "1K", "auto")
+LARGE: ServiceClass = ("nano-banana-2", "text-to-image", "4K", "auto")
+PRICE = 0.1
+
+
+def taught(**medians: float) -> LearnedTimes:
+    """Tables of lognormal service times by resolution, sigma .3."""
+    times, rng = LearnedTimes(), Random(1)
+    for of, median in ((SMALL, medians.get("small")), (LARGE, medians.get("large"))):
+        for _ in range(3_000 if median else 0):
+            times.table(of).ended(0.0, (median or 0.0) * rng.lognormvariate(0.0, 0.3))
+    return times
+
+
+def test_a_look_comes_once_the_clock_has_moved_by_what_it_costs() -> None:
+    times = taught(small=15.0)
+    table = times.table(SMALL)
+    schedule: LearnedSchedule[str] = LearnedSchedule(times, PRICE)
+    schedule.add("a", SMALL, 100.0)
+    first = schedule.next_at() - 100.0
+    assert table.clock(first) == pytest.approx(sqrt(2 * PRICE))
+    assert schedule.draw(100.0 + first) == "a"
+    schedule.seen("a", first, 100.0 + first)
+    second = schedule.next_at() - 100.0
+    assert table.clock(second) - table.clock(first) == pytest.approx(sqrt(2 * PRICE))
+    # Nothing ends within the first seconds, and soon after them much does.
+    assert 5 < first < 8
+    assert second - first < first / 3
+
+
+def test_a_lower_price_means_earlier_looks() -> None:
+    times = taught(small=15.0)
+    first = []
+    for price in (0.01, 0.1, 1.0):
+        schedule: LearnedSchedule[str] = LearnedSchedule(times, price)
+        schedule.add("a", SMALL, 0.0)
+        first.append(schedule.next_at())
+    assert first == sorted(first)
+    assert len(set(first)) == 3
+
+
+def test_of_two_classes_the_one_whose_tasks_end_now_comes_first() -> None:
+    times = taught(small=10.0, large=40.0)
+    schedule: LearnedSchedule[str] = LearnedSchedule(times, PRICE)
+    schedule.add("large", LARGE, 0.0)
+    schedule.add("small", SMALL, 2.0)
+    assert schedule.draw(14.0) == "small"
+    assert schedule.draw(14.0) is None
+    schedule.remove("small")
+    schedule.add("another small one", SMALL, 37.0)
+    assert schedule.draw(42.0) == "large"
+
+
+def test_fresh_tasks_do_not_stand_before_those_that_may_be_looked_at() -> None:
+    times = taught(small=10.0, large=40.0)
+    schedule: LearnedSchedule[str] = LearnedSchedule(times, PRICE)
+    schedule.add("large", LARGE, 0.0)
+    for number in range(100):
+        schedule.add(f"fresh {number}", SMALL, 39.5)
+    assert schedule.draw(40.0) == "large"
+    assert schedule.draw(40.0) is None
+
+
+@pytest.mark.parametrize(("age", "gap"), [(0.0, 30.0), (119.0, 30.0), (200.0, 50.0), (3e4, 60.0)])
+def test_the_longest_gap_grows_with_the_age(age: float, gap: float) -> None:
+    assert longest_gap(age) == gap
+
+
+def test_one_that_is_far_too_old_is_still_looked_at() -> None:
+    schedule: LearnedSchedule[str] = LearnedSchedule(taught(small=15.0), PRICE)
+    schedule.add("a", SMALL, 0.0)
+    age = 0.0
+    gaps = []
+    for _ in range(60):
+        at = schedule.next_at()
+        assert schedule.draw(at) == "a"
+        gaps.append(at - age)
+        age = at
+        schedule.seen("a", age, age)
+    assert all(MINIMUM_GAP - 1e-9 <= gap <= 60 for gap in gaps)
+    assert gaps[-1] > 2 * min(gaps)
+
+
+def test_the_price_falls_to_the_least_with_budget_to_spare_and_rises_without() -> None:
+    times = taught(small=15.0)
+    schedule: LearnedSchedule[int] = LearnedSchedule(times, PRICE)
+    rng = Random(3)
+
+    def work(looks_a_second: float, seconds: int, since: float) -> float:
+        """Keep 100 tasks running and look at them at this rate; return the time."""
+        task: int | None
+        ends = {task: since + 15.0 * rng.lognormvariate(0.0, 0.3) for task in range(100)}
+        born = dict.fromkeys(ends, since)
+        for task in ends:
+            schedule.remove(task)
+            schedule.add(task, SMALL, since)
+        for step in range(int(seconds * looks_a_second)):
+            now = since + step / looks_a_second
+            task = schedule.draw(now)
+            if task is None:
+                continue
+            if now >= ends[task]:
+                schedule.remove(task)
+                born[task], ends[task] = now, now + 15.0 * rng.lognormvariate(0.0, 0.3)
+                schedule.add(task, SMALL, now)
+            else:
+                schedule.seen(task, now - born[task], now)
+        return since + seconds
+
+    now = work(10.0, 300, 0.0)
+    dear = schedule._due_after
+    assert dear > 2 * schedule._least
+    now = work(10.0, 300, now)
+    assert schedule._due_after == pytest.approx(dear, rel=0.25)
+    work(200.0, 300, now)
+    assert schedule._due_after == pytest.approx(schedule._least, rel=0.05)
+
+
+# What it costs
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
+    """Heaps in Python that count comparisons, in place of those in C."""
+    counts = {"comparisons": 0, "operations": 0}
+
+    def less(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+        counts["comparisons"] += 1
+        return one < other
+
+    def push(heap: list[Any], entry: Any) -> None:
+        counts["operations"] += 1
+        heap.append(entry)
+        place = len(heap) - 1
+        while place and less(heap[place], heap[(place - 1) // 2]):
+            parent = (place - 1) // 2
+            heap[place], heap[parent] = heap[parent], heap[place]
+            place = parent
+
+    def pop(heap: list[Any]) -> Any:
+        counts["operations"] += 1
+        last = heap.pop()
+        if not heap:
+            return last
+        top, heap[0], place = heap[0], last, 0
+        while (child := 2 * place + 1) < len(heap):
+            if child + 1 < len(heap) and less(heap[child + 1], heap[child]):
+                child += 1
+            if not less(heap[child], heap[place]):
+                break
+            heap[place], heap[child] = heap[child], heap[place]
+            place = child
+        return top
+
+    monkeypatch.setattr(_learned, "heappush", push)
+    monkeypatch.setattr(_learned, "heappop", pop)
+    return counts  # type: ignore[return-value]
+
+
+EVENTS = 2_000
+
+
+def costs_of(tasks: int, counted: dict[str, int]) -> tuple[float, float]:
+    """Operations on heaps and comparisons in them, an event, with so many tasks in flight."""
+    schedule: LearnedSchedule[int] = LearnedSchedule(taught(small=15.0), PRICE)
+    for task in range(tasks):
+        schedule.add(task, SMALL, task / tasks * 10)
+    for number in range(EVENTS + 1):
+        now = 20.0 + number * 10 / tasks
+        drawn = schedule.draw(now)
+        assert drawn is not None
+        schedule.seen(drawn, now, now)
+        if number == 0:  # all that were eligible have moved over: a part of their being added
+            counted.update(comparisons=0, operations=0)
+    return counted["operations"] / EVENTS, counted["comparisons"] / EVENTS
+
+
+def test_operations_an_event_do_not_grow_and_comparisons_grow_as_log_n(
+    counted: dict[str, int],
+) -> None:
+    sizes = (64, 1_024, 16_384)
+    costs = [costs_of(size, counted) for size in sizes]
+    for size, (operations, comparisons) in zip(sizes, costs, strict=True):
+        assert operations <= 4.1
+        assert comparisons <= 4 * 2 * log2(size)
+    for (_, few), (_, many) in pairwise(costs):
+        assert many / few <= 2.5
+
+
+def test_a_task_taken_out_of_turn_many_times_does_not_pile_up() -> None:
+    schedule: LearnedSchedule[str] = LearnedSchedule(taught(small=15.0), PRICE)
+    schedule.add("a", SMALL, 0.0)
+    for number in range(1, 10_001):
+        now = number / 10
+        assert schedule.take("a")
+        schedule.seen("a", now, now)
+        schedule.next_at()
+        schedule.draw(-1.0)
+    assert len(schedule._waiting) + len(schedule._ready) < 700
