@@ -10,7 +10,6 @@ from nanobanana_async import (
     Limits,
     NanoBananaClient,
     QueueTimeoutError,
-    WrongLoopError,
 )
 from nanobanana_async.emulator import LimitChange, LogNormal, Stuck
 from tests.emulated import emulated
@@ -90,14 +89,12 @@ async def test_with_fewer_slots_none_is_sent_until_enough_have_ended() -> None:
         calls = [asyncio.create_task(client.generate(f"cat {n}")) for n in range(400)]
         await asyncio.sleep(10)
         client.limits = Limits(concurrent_tasks=50)
-        late = asyncio.create_task(client.generate("a late cat"))
-        while client.statistics().in_flight >= 50:
-            assert wire.sent("POST") == 400
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(0.1)
-        assert wire.sent("POST") == 401
-        await asyncio.gather(late, *calls)
+        await asyncio.gather(client.generate("a late cat"), *calls)
         assert client.statistics().slots_left == 50
+        ledger = wire.core.ledger(now())
+    *starts, late = ledger.accepted_at
+    ends = (start + seconds for start, seconds in zip(starts, ledger.service_times, strict=False))
+    assert 40 <= sum(end > late for end in ends) < 50
 
 
 async def test_they_can_be_set_before_and_after_the_client_lives() -> None:
@@ -117,18 +114,6 @@ async def test_what_are_no_limits_is_refused_and_changes_nothing() -> None:
         before = client.limits
         with pytest.raises(TypeError, match="limits must be Limits"):
             client.limits = 7  # type: ignore[assignment]
-        assert client.limits is before
-
-
-async def test_they_belong_to_the_clients_loop() -> None:
-    async with emulated() as (client, _):
-        before = client.limits
-
-        def elsewhere() -> None:
-            with pytest.raises(WrongLoopError):
-                client.limits = HALF
-
-        await asyncio.to_thread(elsewhere)
         assert client.limits is before
 
 

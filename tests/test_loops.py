@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from nanobanana_async import NanoBananaClient, WrongLoopError
+from nanobanana_async import Limits, NanoBananaClient, WrongLoopError
 from nanobanana_async.emulator import Emulator, Stuck
 from tests.emulated import emulated
 
@@ -16,8 +16,11 @@ async def test_another_loop_is_told_at_once() -> None:
         def elsewhere() -> None:
             with pytest.raises(WrongLoopError):
                 asyncio.run(client.generate("a cat"))
+            with pytest.raises(WrongLoopError):
+                client.limits = Limits(2, 1)
 
         await asyncio.to_thread(elsewhere)
+        assert client.limits == Limits()
 
 
 def test_a_client_built_outside_works_in_the_loop_that_is_running_when_it_is_entered() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nanobanana_async import ImageResult, SubmitUnknownError
+from nanobanana_async import ImageResult, Limits, SubmitUnknownError
 from nanobanana_async.emulator import Episode, LimitChange, run_virtual
 from tests.emulated import emulated
 from tests.storm import EVERY_FAULT, REFUSALS, SERVICE, WAYS, Weather, calm, report, storm
@@ -61,6 +61,17 @@ async def test_the_same_in_fair_weather(way: str) -> None:
     weather.check()
     assert all(isinstance(end, ImageResult) for end in weather.told.values())
     assert weather.seconds == pytest.approx(306, abs=3)
+
+
+async def test_a_storm_with_optimistic_submits() -> None:
+    """Submits beyond the free slots are refused now and then; nothing else changes."""
+    hopeful = {"limits": Limits(optimistic=True)}
+    async with emulated(
+        service=SERVICE, faults=EVERY_FAULT, episodes=REFUSALS, round_trip=0.3, client=hopeful
+    ) as (client, wire):
+        weather = await report(client, wire, count=5_000)
+    weather.check(optimistic=True)
+    assert sum(weather.ledger.refused.values()) <= 0.02 * sum(weather.ledger.requests.values())
 
 
 # Paying twice is acceptable
