@@ -17,7 +17,8 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/overhead.py --write docs/cost.md
+	$(BIN)/python -m benchmarks --write docs
+	$(BIN)/python -m benchmarks.overhead --write docs/cost.md
 
 # Hours: a thousand storms, a long property-based test, a long stream. SEEDS=20 makes it minutes.
 SEEDS ?= 1000

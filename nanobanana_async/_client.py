@@ -90,8 +90,8 @@ class NanoBananaClient:
         connect_patience: seconds for which calls that were not sent yet wait while no connection
             can be had; None for ever.
         unknown_hold: seconds for which a submit whose answer was lost keeps its slot.
-        stuck_after: seconds after which a task counts as stuck: its waiters are told, its slot is
-            free again, and it is looked at once a minute.
+        stuck_after: seconds after which a task counts as stuck: at the next look its waiters are
+            told and its slot is free again; from then on it is looked at once a minute.
         resubmit_unknown: send a submit whose answer was lost again, which may be paid for twice.
         session: use this session's connections, cookies, headers and proxy; it is not changed and
             not closed.
