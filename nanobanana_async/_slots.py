@@ -170,9 +170,12 @@ class Slots:
     # Submits whose answer was lost
 
     def replace(self, holder: object, by: object) -> None:
-        """Give the slot of `holder` to another object."""
+        """Give the slot of `holder` to another object, though more than the limit may be held."""
         self.release(holder)
+        # After `resize` there may be no place to acquire, not even the one just given back.
+        self._places.total_tokens = max(self.most, self._places.borrowed_tokens + 1)
         self._places.acquire_on_behalf_of_nowait(by)
+        self._places.total_tokens = self.most
 
     def keep(self, holder: object, until: float) -> None:
         """Let an unknown submit hold its slot until then."""

@@ -320,3 +320,17 @@ async def test_a_limit_that_changes_while_refusals_are_in_doubt_is_the_new_one_a
     assert subject.in_force < 10
     subject.doubt_dismissed()
     assert subject.in_force == 20
+
+
+async def test_an_answer_that_is_lost_keeps_its_slot_however_far_the_limit_came_down() -> None:
+    subject = await full_slots(10)
+    subject.resize(5, optimistic=False)
+    subject.replace(3, by="ghost")
+    subject.keep("ghost", 120.0)
+    assert (subject.held, subject.unknown) == (10, 1)
+    for holder in (0, 1, 2, 4):
+        subject.release(holder)
+    subject.expire(120.0)
+    assert (subject.held, subject.left, subject.free_at()) == (5, 0, inf)
+    with pytest.raises(WouldBlock):
+        subject.take("one too many")
