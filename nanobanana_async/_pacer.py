@@ -40,6 +40,7 @@ class Pacer:
         self._empty = True
         if self._wait is not None:
             self._wait.reschedule(0.0)
+            self._wait = None  # once is enough, and one that expires already cannot be moved again
 
     def slow_to(self, requests_per_minute: float) -> None:
         """Let only so many out from now on, at most as many as at first: a token costs more."""

@@ -11,6 +11,7 @@ from nanobanana_async import (
     NanoBananaClient,
     QueueTimeoutError,
 )
+from nanobanana_async._wire import Call, NoAnswerError
 from nanobanana_async.emulator import LimitChange, LogNormal, Stuck
 from tests.emulated import emulated
 
@@ -95,6 +96,44 @@ async def test_with_fewer_slots_none_is_sent_until_enough_have_ended() -> None:
     *starts, late = ledger.accepted_at
     ends = (start + seconds for start, seconds in zip(starts, ledger.service_times, strict=False))
     assert 40 <= sum(end > late for end in ends) < 50
+
+
+async def test_an_answer_that_is_lost_after_the_limit_came_down_is_sent_again() -> None:
+    async with emulated(service=Stuck(30.0), round_trip=1.0) as (client, wire):
+        lost = 0
+
+        def answers(call: Call) -> NoAnswerError | None:
+            nonlocal lost
+            if lost or b"a lost cat" not in (call.body or b""):
+                return None
+            lost += 1
+            return NoAnswerError("reset")
+
+        wire.answers = answers
+        calls = [asyncio.create_task(client.generate(f"cat {n}")) for n in range(10)]
+        await asyncio.sleep(5)
+        again = asyncio.create_task(client.generate("a lost cat", resubmit_unknown=True))
+        await asyncio.sleep(0.5)
+        assert wire.sent("POST") == 11
+        client.limits = Limits(concurrent_tasks=5)
+        assert isinstance(await again, ImageResult)
+        await asyncio.gather(*calls)
+        assert (lost, wire.sent("POST")) == (1, 12)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+async def test_of_two_changes_in_a_row_the_later_one_counts(turns: int) -> None:
+    few = Limits(requests_per_minute=2, concurrent_tasks=1)
+    async with emulated(service=Stuck(5.0), client={"limits": few}) as (client, wire):
+        calls = [asyncio.create_task(client.generate(f"cat {n}")) for n in range(50)]
+        await asyncio.sleep(20)
+        client.limits = Limits(requests_per_minute=3, concurrent_tasks=2)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        client.limits = FULL
+        await asyncio.sleep(1)
+        assert wire.sent("POST") == 50
+        await asyncio.gather(*calls)
 
 
 async def test_they_can_be_set_before_and_after_the_client_lives() -> None:

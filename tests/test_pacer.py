@@ -172,3 +172,29 @@ async def test_the_minute_after_a_reset_holds_no_more_than_the_new_limit(
             break
         count += tokens
     assert after - 2 * burst_of(after) <= count <= after
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+async def test_of_two_resets_in_a_row_the_later_one_counts(turns: int) -> None:
+    pacer = Pacer(2)
+    await pacer.tokens()
+    waiting = asyncio.create_task(now_and_tokens(pacer))
+    await asyncio.sleep(5)
+    pacer.reset(3)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    pacer.reset(10_000)
+    assert await waiting == pytest.approx(5, abs=0.1)
+
+
+@pytest.mark.virtual_time
+async def test_whoever_gives_up_waiting_does_so_in_the_turn_of_a_reset_too() -> None:
+    pacer = Pacer(2)
+    await pacer.tokens()
+    waiting = asyncio.create_task(now_and_tokens(pacer))
+    await asyncio.sleep(5)
+    pacer.reset(3)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
