@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final, Self, TypeAlias
 
@@ -23,6 +22,7 @@ VERSION: Final = 1
 _ENOUGH: Final = 200
 _CLASSES: Final = 100
 _SLOW: Final = 0.99
+_MOST: Final = 1e15  # no count and no seconds are that many, and sums of more may be infinite
 _NAMES: Final = ("model", "mode", "resolution", "provider")
 
 
@@ -30,8 +30,10 @@ def _a_number_a_bin(_: Any, attribute: Attribute[Any], value: tuple[float, ...])
     if len(value) != BINS:
         raise ValueError(f"{attribute.name} must hold {BINS} numbers, not {len(value)}")
     for number in value:
-        if type(number) not in (int, float) or not (isfinite(number) and number >= 0):
-            raise ValueError(f"{attribute.name} must hold numbers of at least 0, not {number!r}")
+        if type(number) not in (int, float) or not 0 <= number <= _MOST:
+            raise ValueError(
+                f"{attribute.name} must hold numbers of 0 to {_MOST:.0e}, not {number!r:.20}"
+            )
 
 
 def _numbers(values: Iterable[float]) -> tuple[float, ...]:
@@ -76,22 +78,27 @@ class ServiceTimes:
         try:
             data = json.loads(text)
             version, rows = data["version"], data["classes"]
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ServiceTimesError("This is no table of service times") from error
-        if version != VERSION:
+        if type(version) is not int or version != VERSION:
             raise ServiceTimesError(f"The table is of version {version!r}, not {VERSION}")
         try:
-            return cls(MappingProxyType(dict(_read(row) for row in rows)))
+            return cls(MappingProxyType(_read(rows)))
         except (ValueError, TypeError, KeyError) as error:
             raise ServiceTimesError(f"The table is damaged: {error}") from error
 
 
-def _read(row: Mapping[str, Any]) -> tuple[ServiceClass, ClassTimes]:
-    names = [row[name] for name in _NAMES]
-    for name in names:
-        if not isinstance(name, str | None):
-            raise TypeError(f"a class is named {name!r}")
-    model, mode, resolution, provider = names
+def _read(rows: Any) -> dict[ServiceClass, ClassTimes]:
+    if not isinstance(rows, list):
+        raise TypeError(f"its classes are {type(rows).__name__}")
+    return dict(_read_class(row) for row in rows)
+
+
+def _read_class(row: Mapping[str, Any]) -> tuple[ServiceClass, ClassTimes]:
+    model, *names = (row[name] for name in _NAMES)
+    if not (isinstance(model, str) and all(isinstance(name, str | None) for name in names)):
+        raise TypeError(f"a class is named {[model, *names]!r}")
+    mode, resolution, provider = names
     return (model, mode, resolution, provider), ClassTimes(row["ends"], row["exposure"])
 
 

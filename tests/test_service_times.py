@@ -88,12 +88,25 @@ class TestAsJSON:
         seen(subject, [float(number) for number in range(1_000)])
         assert len(subject.export().to_json()) < 3_000
 
-    @pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '{"version": 1}', b"\xff\xfe"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "{",
+            "[]",
+            "null",
+            "7",
+            '{"version": 1}',
+            '{"classes": []}',
+            b"\xff\xfe",
+            pytest.param("[" * 200_000, id="too deep"),
+        ],
+    )
     def test_something_else_is_refused(self, text: str | bytes) -> None:
         with pytest.raises(ServiceTimesError, match="no table of service times"):
             ServiceTimes.from_json(text)
 
-    @pytest.mark.parametrize("version", [0, 2, "1", None])
+    @pytest.mark.parametrize("version", [0, 2, "1", None, True, 1.0])
     def test_another_version_is_refused_and_named(self, version: object) -> None:
         text = json.dumps({"version": version, "classes": []})
         with pytest.raises(ServiceTimesError, match=f"version {version!r}, not 1.*Start without"):
@@ -106,11 +119,17 @@ class TestAsJSON:
             {"ends": [-1.0] * BINS},
             {"exposure": [float("nan")] * BINS},
             {"exposure": [float("inf")] * BINS},
+            {"exposure": [1e308] * BINS},
+            {"exposure": [10**400] * BINS},
+            {"exposure": [None] * BINS},
+            {"exposure": [0.0] * BINS + [0.0]},
+            {"exposure": {}},
             {"exposure": ["1"] * BINS},
             {"ends": [True] * BINS},
             {"ends": 7},
             {"ends": None},
             {"model": 7},
+            {"model": None},
             {"provider": ["auto"]},
         ],
     )
@@ -122,7 +141,7 @@ class TestAsJSON:
         with pytest.raises(ServiceTimesError, match="damaged"):
             ServiceTimes.from_json(json.dumps(data))
 
-    @pytest.mark.parametrize("classes", [7, None, [7], [{}], ["x"]])
+    @pytest.mark.parametrize("classes", [7, None, "", {}, [7], [{}], ["x"]])
     def test_and_so_is_one_without_classes(self, classes: object) -> None:
         with pytest.raises(ServiceTimesError, match="damaged"):
             ServiceTimes.from_json(json.dumps({"version": 1, "classes": classes}))
