@@ -84,7 +84,7 @@ class Optimism:
         if holder not in self._beyond:
             return False
         if now >= self._opens_at:
-            self._room *= _LEFT
+            self._room = min(self._room, float(self.most)) * _LEFT  # `limit` may have come down
             self._wary = True
             self._refusals += 1
             pause = _AGAIN.delay(self._refusals, self._random)

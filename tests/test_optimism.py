@@ -88,6 +88,14 @@ def test_several_that_were_under_way_together_count_once() -> None:
     assert subject.free_at(0) == 6.0
 
 
+def test_after_the_limit_came_down_a_refusal_takes_a_tenth_of_what_is_left() -> None:
+    subject = grown(300)
+    subject.limit = 100
+    assert subject.room == subject.most == 30
+    refuse(subject, now=5.0)
+    assert subject.room == 27
+
+
 def test_a_longer_pause_that_was_asked_for_is_kept() -> None:
     subject = grown(100)
     refuse(subject, now=5.0, wait=30.0)
