@@ -1,6 +1,6 @@
 """Measure everything, in two processes, and hold it against what was promised.
 
-    python -m benchmarks [--only TEXT] [--write docs]
+    python -m benchmarks [--quick | --only TEXT | --write docs]
 
 Exits with 1 where something is missed.
 """
@@ -13,14 +13,16 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import chain
 from pathlib import Path
 
 from benchmarks.figures import Figures
 from benchmarks.page import page
 from benchmarks.pictures import pictures
 from benchmarks.plots import plots
+from benchmarks.quick import QUICK, quick_verdicts
 from benchmarks.runs import Run, execute
-from benchmarks.suite import everything, verdicts
+from benchmarks.suite import Results, Verdict, everything, verdicts
 
 
 def measure(runs: Iterable[Run]) -> dict[Run, Figures]:
@@ -32,7 +34,7 @@ def measure(runs: Iterable[Run]) -> dict[Run, Figures]:
             run, one = futures[done], done.result()
             results[run] = one
             print(
-                f"{time.monotonic() - began:5.0f} s  {_named(run)}: {one.share:.3f} of the oracle, "
+                f"{time.monotonic() - began:5.0f} s  {run.name}: {one.share:.3f} of the oracle, "
                 f"lag {one.lag:.2f} s, {one.checks:.2f} checks a task, "
                 f"{one.refused_for_rate + one.refused_for_places} refused",
                 flush=True,
@@ -40,39 +42,41 @@ def measure(runs: Iterable[Run]) -> dict[Run, Figures]:
     return results
 
 
-def _named(run: Run) -> str:
-    conditions = {
-        f"seed {run.seed}": True,
-        f"{run.tasks} tasks": run.tasks is not None,
-        f"{run.in_flight} in flight": run.in_flight is not None,
-        f"{run.round_trip} s away": run.round_trip > 0,
-        f"freed {run.freed_late} s late": run.freed_late > 0,
-        "refused not counted": not run.count_refused,
-        "sockets": run.sockets,
-    }
-    return ", ".join(
-        [run.scenario, run.contender, *(name for name, has in conditions.items() if has)]
-    )
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--only", help="runs whose printed name holds this text; judges nothing")
-    parser.add_argument("--write", type=Path, metavar="DOCS", help="write page and pictures there")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--quick", action="store_true", help="short runs only, with their own floors")
+    part.add_argument("--only", help="runs whose printed name holds this text; judges nothing")
+    part.add_argument("--write", type=Path, metavar="DOCS", help="write page and pictures there")
     arguments = parser.parse_args()
     if arguments.only:
-        measure(run for run in everything() if arguments.only in _named(run))
+        measure(run for run in everything() if arguments.only in run.name)
         return 0
+    if arguments.quick:
+        results = measure(QUICK)
+        return report(chain.from_iterable(quick_verdicts(run, results[run]) for run in QUICK))
     results = measure(everything())
-    judged = list(verdicts(results))
-    print(*judged, sep="\n")
     if arguments.write:
-        plots(results, arguments.write / "pictures")
-        pictures(results, arguments.write / "pictures")
-        (arguments.write / "benchmarks.md").write_text(page(results))
-    return not all(verdict.reached for verdict in judged)
+        write(results, arguments.write)
+    return report(verdicts(results))
+
+
+def write(results: Results, docs: Path) -> None:
+    """Write the page and its pictures."""
+    plots(results, docs / "pictures")
+    pictures(results, docs / "pictures")
+    (docs / "benchmarks.md").write_text(page(results))
+
+
+def report(judged: Iterable[Verdict]) -> int:
+    """Print all, then what was missed once more; return the exit code."""
+    judged = list(judged)
+    print(*judged, sep="\n")
+    missed = [verdict for verdict in judged if not verdict.reached]
+    print(f"\n{len(missed)} of {len(judged)} missed", *missed, sep="\n")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -42,6 +42,21 @@ class Run:
     """Over HTTP, on the same virtual clock."""
 
     @property
+    def name(self) -> str:
+        """What it is, in words."""
+        conditions = {
+            f"seed {self.seed}": True,
+            f"{self.tasks} tasks": self.tasks is not None,
+            f"{self.in_flight} in flight": self.in_flight is not None,
+            f"{self.round_trip} s away": self.round_trip > 0,
+            f"freed {self.freed_late} s late": self.freed_late > 0,
+            "refused not counted": not self.count_refused,
+            "sockets": self.sockets,
+        }
+        holds = (condition for condition, true in conditions.items() if true)
+        return ", ".join([self.scenario, self.contender, *holds])
+
+    @property
     def of(self) -> Scenario:
         return SCENARIOS[self.scenario]
 
