@@ -1,173 +1,272 @@
-"""The benchmarks themselves: their measure, their oracle, and a quick form of their floors."""
+"""The benchmarks themselves: their figures, their oracle, and short runs with floors of their own."""
 
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from itertools import islice, pairwise
+from pathlib import Path
 from random import Random
-from statistics import fmean
+from typing import Any
 
 import pytest
 from attrs import evolve
+from hypothesis import given, settings, strategies as st
 
-from benchmarks.contenders import BY_HAND, LEARNED, OPTIMISTIC, PACED, STALEST, TABLE
+from benchmarks import __main__ as command
+from benchmarks.contenders import BY_HAND, CLIENTS, PACED, TABLE, WAITS, ByHand, Job
 from benchmarks.figures import Figures, of_ledger, throughput
 from benchmarks.oracle import bound, oracle
-from benchmarks.page import page
+from benchmarks.quick import QUICK, quick_verdicts
 from benchmarks.runs import Run, execute
-from benchmarks.scenarios import HALVES, SCENARIOS, TYPICAL
-from benchmarks.suite import Verdict, everything, verdicts
-from nanobanana_async.emulator import EmulatorCore, Service, Settings
+from benchmarks.scenarios import SCENARIOS, Scenario, Slowing
+from benchmarks.suite import NOT_COUNTED, SOCKETS, everything, verdicts
+from nanobanana_async.emulator import EmulatorCore, LogNormal, MemoryTransport, Settings
+from tests.emulated import EPOCH
+from tests.emulator.driver import EXACTLY_10_S, Account
 
-QUICK = 4_000
-
-
-# The measure
-
-
-def test_throughput_is_counted_without_the_start() -> None:
-    accepted_at = [0.0, 0.0, *(float(second) for second in range(1, 19))]
-    assert throughput(accepted_at, 0.15) == pytest.approx(17 / (18 - 1))
+STEADY = [scenario for scenario in SCENARIOS.values() if scenario.mean is not None]
 
 
-def test_an_oracle_has_its_slots_free_at_the_end_and_pays_two_requests_a_task() -> None:
-    assert oracle([5.0, 5.0, 5.0], slots=2, pace=4.0) == [0.0, 0.5, 5.0]
-    assert oracle([0.1, 0.1, 0.1], slots=2, pace=4.0) == [0.0, 0.5, 1.0]
-    assert oracle([9.0, 1.0, 1.0, 1.0], slots=2, pace=1e9)[2:] == [
-        pytest.approx(1.0),
-        pytest.approx(2.0),
+# Short runs
+
+
+@pytest.mark.parametrize("run", QUICK, ids=lambda run: run.name)
+def test_a_short_run_reaches_its_floors(run: Run) -> None:
+    one = execute(run)
+    missed = [str(verdict) for verdict in quick_verdicts(run, one) if not verdict.reached]
+    assert not missed
+    assert one.share < 1
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_one_others() -> None:
+    run = Run(tasks=300)
+    assert execute(run) == execute(run) != execute(evolve(run, seed=2))
+
+
+def test_sockets_and_memory_agree() -> None:
+    sockets, memory = (execute(Run(tasks=500, sockets=sockets)) for sockets in (True, False))
+    assert sockets.throughput == pytest.approx(memory.throughput, rel=0.01)
+    assert sockets.lag == pytest.approx(memory.lag, rel=0.05)
+
+
+# Figures
+
+
+def test_throughput_leaves_the_start_out() -> None:
+    """Half of six: three more were accepted in the four seconds after the third."""
+    assert throughput([0, 1, 2, 3, 4, 6], 0.5) == 3 / 4
+
+
+def test_figures_of_a_run_that_was_worked_out_by_hand() -> None:
+    account = Account(service=EXACTLY_10_S, requests_per_minute=8)
+    ids = [account.accepted(at) for at in (0, 1, 2, 4)]
+    for at, number in [(9, 0), (11, 0), (14, 1), (14, 2)]:
+        account.status(at, ids[number])
+    account.check(15, ids[3])  # the ninth in the minute: refused
+    account.status(80, ids[3])
+    one = of_ledger(account.core.ledger(80), 0.5)
+    assert one.throughput == (4 - 2) / (4 - 1)
+    assert (one.requests, one.checks) == (10, 6 / 4)
+    assert (one.refused_for_rate, one.refused_for_places) == (1, 0)
+    assert one.lag == (1 + 3 + 2 + 66) / 4
+    assert one.seconds == 80
+    settled = of_ledger(account.core.ledger(80), 0.5, settled_lag=True)
+    assert settled.lag == (2 + 66) / 2
+
+
+# The oracle
+
+
+def test_the_oracle_waits_for_a_slot_and_for_two_requests_a_task() -> None:
+    """Four requests a second, so one task each half second; the third waits for a slot."""
+    assert oracle([10, 4, 1, 1], slots=2, pace=4) == [0, 0.5, 4.5, 5.5]
+
+
+@settings(derandomize=True, deadline=None)
+@given(
+    times=st.lists(st.floats(0.01, 50), min_size=1, max_size=60),
+    slots=st.integers(1, 8),
+    pace=st.floats(0.5, 20),
+)
+def test_the_oracle_keeps_to_the_limits(times: list[float], slots: int, pace: float) -> None:
+    at = oracle(times, slots, pace)
+    assert all(later - earlier >= 2 / pace * 0.999999 for earlier, later in pairwise(at))
+    ends = [start + seconds for start, seconds in zip(at, times, strict=True)]
+    for number, now in enumerate(at):
+        assert sum(end > now for end in ends[:number]) < slots
+
+
+@pytest.mark.parametrize("scenario", STEADY, ids=lambda scenario: scenario.name)
+def test_the_oracle_comes_close_to_what_nobody_can_beat(scenario: Scenario) -> None:
+    """Tasks that are stuck for ten minutes take a longer run to settle."""
+    assert scenario.mean is not None
+    n = 200_000 if scenario.settled_lag else scenario.tasks
+    rng, model = Random(1), scenario.service(n)
+    sizes = scenario.resolutions
+    times = [model.draw(rng, sizes[number % len(sizes)]).seconds for number in range(n)]
+    assert throughput(oracle(times), scenario.warm_up) >= 0.985 * bound(scenario.mean)
+
+
+# Scenarios and contenders
+
+
+def test_service_times_change_in_the_middle_of_the_run() -> None:
+    model = Slowing(6, LogNormal(15, 0), LogNormal(30, 0))
+    drawn = [model.draw(Random(1), "1K").seconds for _ in range(6)]
+    assert drawn == [15, 15, 15, 30, 30, 30]
+
+
+def test_the_waits_between_looks_are_those_that_people_write() -> None:
+    first = {name: list(islice(waits(), 8)) for name, waits in WAITS.items()}
+    assert first == {
+        TABLE: [5, 3, 3, 3, 3, 3, 3, 3],
+        "3 s, growing to 30 s": [3, 4.5, 6.75, 10.125, 15.1875, 22.78125, 30, 30],
+        "every second": [1] * 8,
+        "every 5 s": [5] * 8,
+    }
+
+
+@pytest.mark.virtual_time
+async def test_a_loop_by_hand_makes_all_pictures_in_spite_of_refusals() -> None:
+    """Refused requests are not counted here: at so low a limit these retries would fill each minute."""
+    limits: dict[str, Any] = {"requests_per_minute": 40, "concurrent_tasks": 5}
+    core = EmulatorCore(Settings(service=EXACTLY_10_S, count_refused=False, **limits), epoch=EPOCH)
+    loop = BY_HAND[f"{TABLE}, AsyncLimiter(10000, 60)"]
+    assert isinstance(loop, ByHand)
+    await loop.work(MemoryTransport(core), Job(20, ("1K",), None))
+    ledger = core.ledger(asyncio.get_running_loop().time())
+    assert ledger.finished_seen == ledger.accepted == 20
+    assert ledger.refused["rate"] > 0
+    assert ledger.refused["concurrency"] > 0
+
+
+# The whole command, on figures that are made up
+
+
+def made_up(run: Run) -> Figures:
+    """Whatever is asked, this client reaches; a loop by hand has three fifths of its throughput."""
+    return Figures(
+        throughput=50.0 if run.contender in CLIENTS else 30.0,
+        oracle=50.0,
+        lag=0.5,
+        p99_lag=1.0,
+        checks=1.5,
+        requests=1_000,
+        refused_for_rate=0 if run.contender in CLIENTS else 10_003,
+        refused_for_places=0,
+        seconds=400.0,
+    )
+
+
+def called(monkeypatch: pytest.MonkeyPatch, spoilt: dict[Run, Figures], *arguments: str) -> int:
+    """Run the command, every run replaced by made-up figures; return its exit code."""
+
+    def measure(runs: Iterable[Run]) -> dict[Run, Figures]:
+        return {run: spoilt.get(run, made_up(run)) for run in runs}
+
+    monkeypatch.setattr(command, "measure", measure)
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *arguments])
+    return command.main()
+
+
+def test_each_service_time_runs_with_each_client_and_three_seeds() -> None:
+    runs = everything()
+    assert len(runs) == len(set(runs))
+    standard = {
+        Run(scenario=scenario, contender=contender, seed=seed)
+        for scenario in SCENARIOS
+        for contender in CLIENTS
+        for seed in (1, 2, 3)
+    }
+    by_hand = {Run(contender=name, tasks=10_000) for name in BY_HAND}
+    assert {*standard, *by_hand, NOT_COUNTED, SOCKETS} <= set(runs)
+
+
+def test_it_succeeds_where_everything_is_reached(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, {}) == 0
+    assert called(monkeypatch, {}, "--quick") == 0
+    assert "MISSED" not in capsys.readouterr().out
+
+
+def changes() -> dict[str, tuple[Run, dict[str, Any]]]:
+    """What spoils each kind of promise, by the words with which it is reported."""
+    typical, hopeful = Run(), Run(contender="learned, optimistic")
+    return {
+        "LN(15, 0.6), share of the oracle": (typical, {"oracle": 130.0}),
+        "LN(15, 0.6), mean lag, s": (typical, {"lag": 10.0}),
+        "LN(15, 0.6), p99 of the lag, s": (typical, {"p99_lag": 25.0}),
+        "LN(15, 0.6), checks a task": (typical, {"checks": 6.0}),
+        "LN(8, 0.6), throughput at .3 s": (
+            Run(scenario="LN(8, 0.6)", round_trip=0.3),
+            {"throughput": 48.9},
+        ),
+        "refused for the rate": (evolve(typical, seed=2), {"refused_for_rate": 1}),
+        "refused for places, not optimistic": (typical, {"refused_for_places": 1}),
+        "optimistic, share:": (hopeful, {"throughput": 44.0}),
+        "optimistic, share refused": (hopeful, {"refused_for_places": 16}),
+        "late, optimistic to not": (evolve(hopeful, freed_late=5.0), {"throughput": 48.0}),
+        "late, share refused": (evolve(hopeful, freed_late=5.0), {"refused_for_places": 11}),
+        "table, paced": (Run(contender=f"{TABLE}, {PACED}", tasks=10_000), {"throughput": 46.0}),
+        "refused requests not counted": (NOT_COUNTED, {"throughput": 42.0}),
+        "documented, counted": (evolve(NOT_COUNTED, count_refused=True), {"throughput": 35.0}),
+        "10 in flight, mean lag": (Run(tasks=3_000, in_flight=10), {"lag": 0.91}),
+        "100 in flight, checks": (Run(tasks=3_000, in_flight=100), {"checks": 10.6}),
+        "sockets and memory": (SOCKETS, {"throughput": 50.6}),
+    }
+
+
+@pytest.mark.parametrize("what", changes())
+def test_each_promise_that_is_missed_is_named_and_fails_the_command(
+    what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, values = changes()[what]
+    spoilt = {run: evolve(made_up(run), **values)}
+    assert called(monkeypatch, spoilt) == 1
+    summary = capsys.readouterr().out.rpartition(" missed\n")[2]
+    assert any(what in line and line.endswith("MISSED") for line in summary.splitlines())
+
+
+def test_a_short_run_that_misses_its_floor_fails_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = next(iter(QUICK))
+    spoilt = {run: evolve(made_up(run), lag=9.0, refused_for_rate=1)}
+    assert called(monkeypatch, spoilt, "--quick") == 1
+    summary = capsys.readouterr().out.rpartition(" missed\n")[2].splitlines()
+    assert [line.partition(": ")[2] for line in summary] == [
+        "mean lag, s: 9.000 (at most 3.3) MISSED",
+        "refused for the rate: 1.000 (at most 0) MISSED",
     ]
 
 
-@pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one.mean is not None])
-def test_the_oracle_comes_close_to_what_nobody_can_beat(name: str) -> None:
-    """Where service times do not change: min(C / E[S], R / 120), within 1.5 %.
-
-    E[S] is the mean of those drawn: of 600 s in 2 % of tasks, seeds have more or less.
-    """
-    scenario = SCENARIOS[name]
-    model, sizes = scenario.service(scenario.tasks), scenario.resolutions
-    ratios = []
-    for seed in (1, 2, 3):
-        rng = Random(seed)
-        times = [
-            model.draw(rng, sizes[number % len(sizes)]).seconds for number in range(scenario.tasks)
-        ]
-        ratios.append(throughput(oracle(times), scenario.warm_up) / bound(fmean(times)))
-    assert 0.985 <= fmean(ratios) <= 1.03
+def test_a_part_runs_alone_and_is_not_judged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, {SOCKETS: evolve(made_up(SOCKETS), lag=99.0)}, "--only", "sock") == 0
+    assert not capsys.readouterr().out
 
 
-def test_a_median_that_doubles_does_so_in_the_middle() -> None:
-    model, rng = SCENARIOS["median doubles from 15 s"].service(2_000), Random(1)
-    times = [model.draw(rng, "1K").seconds for _ in range(2_000)]
-    early, late = sorted(times[:1_000]), sorted(times[1_000:])
-    assert late[500] / early[500] == pytest.approx(2, rel=0.1)
-
-
-# The floors
-
-
-def test_runs_are_repeatable_and_have_their_own_floors_when_short() -> None:
-    """At 4,000 tasks the oracle has its start in it, so shares are lower than in the long runs."""
-    assert execute(Run(tasks=500)) == execute(Run(tasks=500))
-    learned = execute(Run(tasks=QUICK))
-    stalest = execute(Run(tasks=QUICK, contender=STALEST))
-    hopeful = execute(Run(tasks=QUICK, contender=OPTIMISTIC))
-    by_hand = execute(Run(tasks=QUICK, contender=f"{TABLE}, {PACED}"))
-    assert learned.refused_for_rate == stalest.refused_for_rate == hopeful.refused_for_rate == 0
-    assert learned.refused_for_places == stalest.refused_for_places == 0
-    assert hopeful.refused_for_places <= 0.005 * hopeful.requests
-    assert learned.share >= 0.80
-    assert learned.lag <= 3.4
-    assert learned.checks <= 3.5
-    assert learned.throughput >= 1.01 * stalest.throughput
-    assert hopeful.throughput >= 1.10 * learned.throughput
-    assert learned.throughput >= 1.08 * by_hand.throughput
-
-
-def test_learning_pays_most_where_the_size_tells() -> None:
-    runs = [Run(scenario=HALVES, tasks=QUICK, contender=who) for who in (LEARNED, STALEST)]
-    learned, stalest = map(execute, runs)
-    assert learned.throughput >= 1.03 * stalest.throughput
-    assert learned.lag <= 2.4
-    assert learned.lag < 0.7 * stalest.lag
-
-
-@pytest.mark.parametrize("in_flight", [10, 100])
-def test_few_tasks_are_looked_at_politely_and_seen_soon(in_flight: int) -> None:
-    figures = execute(Run(tasks=600, in_flight=in_flight))
-    assert figures.lag <= 0.95
-    assert figures.checks <= 10.5
-
-
-# The report
-
-
-@pytest.fixture(scope="module")
-def results() -> dict[Run, Figures]:
-    """Figures for every run that keep every floor; nothing was measured."""
-    good = Figures(
-        throughput=99.0,
-        oracle=99.0,
-        lag=0.5,
-        p99_lag=1.0,
-        checks=1.0,
-        requests=1_000,
-        refused_for_rate=0,
-        refused_for_places=0,
-        seconds=100.0,
+def test_page_and_pictures_are_the_same_bytes_for_the_same_figures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    written = []
+    for name in ("once", "again"):
+        docs = tmp_path / name
+        assert called(monkeypatch, {}, "--write", str(docs)) == 0
+        files = [path for path in docs.rglob("*") if path.is_file()]
+        written.append({path.relative_to(docs): path.read_bytes() for path in files})
+    once, again = written
+    assert once == again
+    page = once.pop(Path("benchmarks.md")).decode()
+    assert {f"pictures/{path.name}" for path in once} >= set(_pictures(page))
+    assert all(
+        str(verdict.what) in page for verdict in verdicts({r: made_up(r) for r in everything()})
     )
-    slow = evolve(good, throughput=9.0)
-    return {run: slow if run.contender in BY_HAND else good for run in everything()}
 
 
-def test_each_floor_can_be_missed_and_is_named(results: dict[Run, Figures]) -> None:
-    assert all(verdict.reached for verdict in verdicts(results))
-    bad = {
-        run: evolve(
-            one,
-            throughput=1.0
-            + 0.1 * (run.sockets or run.contender in BY_HAND)
-            - 0.5 * bool(run.round_trip),
-            lag=9.0,
-            p99_lag=99.0,
-            checks=99.0,
-            refused_for_rate=1,
-            refused_for_places=100,
-        )
-        for run, one in results.items()
-    }
-    bad[Run(contender=OPTIMISTIC, freed_late=5.0)] = evolve(
-        bad[Run(contender=OPTIMISTIC, freed_late=5.0)], throughput=0.5
-    )
-    judged = list(verdicts(bad))
-    assert not any(verdict.reached for verdict in judged)
-    assert all("MISSED" in str(verdict) for verdict in judged)
-    assert len(judged) == len({verdict.what for verdict in judged})
-    assert page(bad).count("**no**") == len(judged)
-
-
-def test_a_verdict_says_what_is_asked_for() -> None:
-    assert str(Verdict("lag", 1.0, 2.0)) == "lag: 1.000 (at most 2)"
-    assert str(Verdict("share", 0.5, 0.9, at_most=False)) == "share: 0.500 (at least 0.9) MISSED"
-
-
-def test_figures_come_from_the_servers_ledger() -> None:
-    class Tens:
-        def draw(self, rng: Random, resolution: str) -> Service:
-            del rng, resolution
-            return Service(10.0)
-
-    ledger = EmulatorCore(Settings(service=Tens()), epoch=0).ledger(0)
-    ledger = evolve(
-        ledger,
-        accepted=4,
-        accepted_at=(0.0, 1.0, 2.0, 3.0),
-        service_times=(10.0,) * 4,
-        lags=(1.0, 2.0, 3.0, 4.0),
-        requests={"submit": 4, "check": 10, "balance": 0, "download": 0},
-        refused={"rate": 2, "concurrency": 1, "fault": 0},
-    )
-    figures = of_ledger(ledger, 0.25)
-    assert figures.throughput == pytest.approx(3 / 3)
-    assert (figures.lag, figures.p99_lag, figures.checks) == (2.5, 4.0, 2.5)
-    assert (figures.refused_for_rate, figures.refused_for_places, figures.requests) == (2, 1, 14)
-    assert figures.seconds == 17.0
-    assert of_ledger(ledger, 0.5, settled_lag=True).lag == 3.5
-    assert TYPICAL in SCENARIOS
+def _pictures(page: str) -> list[str]:
+    return [part.partition(")")[0] for part in page.split("](")[1:] if part.startswith("pictures/")]
