@@ -33,12 +33,7 @@ def measure(runs: Iterable[Run]) -> dict[Run, Figures]:
         for done in as_completed(futures):
             run, one = futures[done], done.result()
             results[run] = one
-            print(
-                f"{time.monotonic() - began:5.0f} s  {run.name}: {one.share:.3f} of the oracle, "
-                f"lag {one.lag:.2f} s, {one.checks:.2f} checks a task, "
-                f"{one.refused_for_rate + one.refused_for_places} refused",
-                flush=True,
-            )
+            print(f"{time.monotonic() - began:5.0f} s  {run.name}: {one}", flush=True)
     return results
 
 

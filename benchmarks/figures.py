@@ -36,6 +36,16 @@ class Figures:
         """Throughput as a share of the oracle's."""
         return self.throughput / self.oracle
 
+    @property
+    def refused(self) -> int:
+        return self.refused_for_rate + self.refused_for_places
+
+    def __str__(self) -> str:
+        return (
+            f"{self.throughput:.1f} tasks/s, {self.share:.3f} of the oracle, lag {self.lag:.2f} s, "
+            f"{self.checks:.2f} checks a task, {self.refused} refused"
+        )
+
 
 def throughput(accepted_at: Sequence[float], warm_up: float) -> float:
     """Return X = (n - k) / (a_n - a_k), k = `warm_up` n; a_i is when submit i was accepted."""

@@ -115,7 +115,7 @@ def _saturated(results: Results) -> str:
 
 
 def _cells(runs: Sequence[Figures]) -> tuple[str, ...]:
-    refused = fmean(one.refused_for_rate + one.refused_for_places for one in runs)
+    refused = fmean(one.refused for one in runs)
     requests = fmean(one.requests for one in runs)
     return (
         f"{fmean(one.throughput for one in runs):.1f}",
@@ -154,7 +154,6 @@ def _by_hand(results: Results, scenario: str) -> str:
             runs["the first of these, not counted"] = NOT_COUNTED
         for name, run in runs.items():
             one = results[run]
-            refused = one.refused_for_rate + one.refused_for_places
             yield (
                 name,
                 f"{one.throughput:.1f}",
@@ -162,7 +161,7 @@ def _by_hand(results: Results, scenario: str) -> str:
                 f"{one.seconds:.0f}",
                 f"{one.lag:.1f}",
                 f"{one.checks:.2f}",
-                f"{refused:,}",
+                f"{one.refused:,}",
             )
 
     head = ("loop", "tasks/s", "of the oracle", "all done after, s", "lag, s")

@@ -82,10 +82,9 @@ def _by_hand(axes: Axes, results: Results) -> None:
     runs |= {name: by_hand(name) for name in BY_HAND}
     for row, run in enumerate(runs.values()):
         one = results[run]
-        refused = one.refused_for_rate + one.refused_for_places
         axes.barh(row, one.share, 0.7, color=BLUE if run.contender == LEARNED else GREY)
         words = f"{one.share:.2f}, done after {one.seconds:,.0f} s"
-        words += f", {refused:,} refused" if refused else ""
+        words += f", {one.refused:,} refused" if one.refused else ""
         axes.text(one.share + 0.01, row, words, va="center", fontsize=8)
     axes.set_yticks(range(len(runs)), list(runs))
     axes.invert_yaxis()

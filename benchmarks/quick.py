@@ -33,7 +33,8 @@ QUICK: Final[Mapping[Run, Floors]] = {
 def quick_verdicts(run: Run, one: Figures) -> Iterator[Verdict]:
     """Hold the figures of a short run against its floors."""
     floors, name = QUICK[run], run.name
-    yield Verdict(f"{name}: share of the oracle", one.share, floors.share, at_most=False)
+    if run.in_flight is None:
+        yield Verdict(f"{name}: share of the oracle", one.share, floors.share, at_most=False)
     yield Verdict(f"{name}: mean lag, s", one.lag, floors.lag)
     if floors.p99_lag is not None:
         yield Verdict(f"{name}: p99 of the lag, s", one.p99_lag, floors.p99_lag)
