@@ -1,12 +1,14 @@
 """Slots: who holds one, and how many there are while the API refuses."""
 
 from collections.abc import Iterable
+from itertools import count
 from math import inf
 from random import Random
 
 import pytest
 from anyio import WouldBlock
 from hypothesis import given, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from nanobanana_async._slots import Slots
 from nanobanana_async.emulator import run_virtual
@@ -320,6 +322,108 @@ async def test_a_limit_that_changes_while_refusals_are_in_doubt_is_the_new_one_a
     assert subject.in_force < 10
     subject.doubt_dismissed()
     assert subject.in_force == 20
+
+
+class Holders(RuleBasedStateMachine):
+    """The model: who holds a slot, and from when the unknown ones give theirs back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subject = run_virtual(new_slots(6))
+        self.now = 0.0
+        self.numbers = count()
+        self.sent: list[int] = []
+        self.running: list[int] = []
+        self.unknown: list[float] = []
+
+    @rule(limit=st.integers(1, 12), optimistic=st.booleans())
+    def resize(self, limit: int, *, optimistic: bool) -> None:
+        self.subject.resize(limit, optimistic=optimistic)
+
+    @precondition(lambda self: self.subject.free_at() <= self.now)
+    @rule(most=st.integers(1, 6))
+    def take(self, most: int) -> None:
+        while most and self.subject.free_at() <= self.now:
+            holder = next(self.numbers)
+            self.subject.take(holder)
+            self.sent.append(holder)
+            most -= 1
+
+    @precondition(lambda self: self.sent)
+    @rule()
+    def accepted(self) -> None:
+        holder = self.sent.pop(0)
+        self.subject.accepted(holder)
+        self.running.append(holder)
+
+    @rule()
+    def adopt(self) -> None:
+        holder = next(self.numbers)
+        self.subject.adopt(holder)
+        self.running.append(holder)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def ended(self, data: st.DataObject) -> None:
+        holder = data.draw(st.sampled_from(self.running))
+        self.running.remove(holder)
+        self.subject.release(holder)
+        self.subject.completed(self.now)
+
+    @precondition(lambda self: self.sent)
+    @rule(again=st.booleans(), seconds=st.integers(1, 120))
+    def lost(self, seconds: int, *, again: bool) -> None:
+        """The answer to a submit; where it is sent again, another object keeps the slot."""
+        holder = self.sent.pop()
+        if again:
+            ghost = next(self.numbers)
+            self.subject.replace(holder, by=ghost)
+            holder = ghost
+        self.subject.keep(holder, self.now + seconds)
+        self.unknown.append(self.now + seconds)
+
+    @precondition(lambda self: self.sent)
+    @rule(most=st.integers(1, 4))
+    def refused(self, most: int) -> None:
+        for holder in self.sent[-most:]:
+            self.sent.remove(holder)
+            if not self.subject.refused_beyond(holder, self.now, 0.0):
+                self.subject.doubt(holder)
+            self.subject.release(holder)
+
+    @rule(rate=st.booleans())
+    def judged(self, *, rate: bool) -> None:
+        if rate:
+            self.subject.doubt_dismissed()
+        else:
+            self.subject.doubt_judged(self.now, 0.0)
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 8.0, 60.0, 600.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.subject.expire(self.now)
+        self.unknown = [until for until in self.unknown if until > self.now]
+
+    @invariant()
+    def none_is_lost_and_none_is_given_twice(self) -> None:
+        subject = self.subject
+        assert subject.held == len(self.sent) + len(self.running) + len(self.unknown)
+        assert subject.unknown == len(self.unknown)
+        assert 0 <= subject.in_force <= subject.limit <= subject.most
+        assert subject.left == max(subject.in_force - subject.held, 0)
+        if subject.held >= subject.most:
+            assert subject.free_at() == inf
+
+    def teardown(self) -> None:
+        for holder in self.sent + self.running:
+            self.subject.release(holder)
+        self.subject.doubt_dismissed()
+        self.subject.expire(self.now + 1_000)
+        assert (self.subject.held, self.subject.left) == (0, self.subject.limit)
+
+
+TestHolders = Holders.TestCase
+TestHolders.settings = settings(steady, max_examples=100, stateful_step_count=40)
 
 
 async def test_an_answer_that_is_lost_keeps_its_slot_however_far_the_limit_came_down() -> None:
