@@ -12,7 +12,8 @@ import pytest
 
 from nanobanana_async import _learned
 from nanobanana_async._learned import MINIMUM_GAP, LearnedSchedule, longest_gap
-from nanobanana_async._service_times import LearnedTimes, ServiceClass
+from nanobanana_async._life_table import BINS
+from nanobanana_async._service_times import ClassTimes, LearnedTimes, ServiceClass, ServiceTimes
 
 SMALL: ServiceClass = ("nano-banana-2", "text-to-image", "1K", "auto")
 LARGE: ServiceClass = ("nano-banana-2", "text-to-image", "4K", "auto")
@@ -82,6 +83,64 @@ def test_the_longest_gap_grows_with_the_age(age: float, gap: float) -> None:
     assert longest_gap(age) == gap
 
 
+@pytest.mark.parametrize("age", [0.0, 100.0, 150.0, 1_000.0, 3_600.0])
+def test_where_nothing_ever_ends_the_longest_gap_is_when_it_is_looked_at(age: float) -> None:
+    times = LearnedTimes()
+    times.start_from(ServiceTimes({SMALL: ClassTimes([0.0] * BINS, [1e7] * BINS)}))
+    schedule: LearnedSchedule[str] = LearnedSchedule(times, PRICE)
+    schedule.add("a", SMALL, 0.0)
+    assert schedule.take("a")
+    schedule.seen("a", age, 50_000.0)
+    assert schedule.next_at() == 50_000.0 + longest_gap(age)
+
+
+def test_where_all_ends_at_once_half_a_second_passes() -> None:
+    times = LearnedTimes()
+    for _ in range(320):
+        times.table(SMALL).ended(0.0, 0.1)
+    schedule: LearnedSchedule[str] = LearnedSchedule(times, PRICE)
+    schedule.add("a", SMALL, 0.0)
+    assert schedule.next_at() == MINIMUM_GAP
+
+
+def test_looks_are_due_when_the_clock_has_moved_by_the_price_of_the_moment() -> None:
+    times = taught(small=10.0, large=40.0)
+    schedule: LearnedSchedule[int] = LearnedSchedule(times, PRICE)
+    schedule._due_after, rng = 1.2, Random(2)
+    due = {}
+    for task in range(60):
+        of, age, seen_at = rng.choice((SMALL, LARGE)), rng.uniform(0, 30), rng.uniform(100, 110)
+        schedule.add(task, of, 100.0)
+        assert schedule.take(task)
+        schedule.seen(task, age, seen_at)
+        table = times.table(of)
+        gap = table.age_at(table.clock(age) + 1.2) - age
+        assert MINIMUM_GAP < gap < longest_gap(age)
+        due[task] = seen_at + gap
+    drawn = [schedule.draw(200.0) for _ in due]
+    assert drawn == sorted(due, key=due.__getitem__)
+    assert schedule.draw(200.0) is None
+
+
+@pytest.mark.parametrize("seconds", [13.0, 15.0, 30.0])
+def test_each_look_moves_the_price_a_little_towards_what_it_was_worth(seconds: float) -> None:
+    times = taught(small=15.0)
+    schedule: LearnedSchedule[str] = LearnedSchedule(times, PRICE)
+    schedule._due_after = 1.2
+    schedule.add("a", SMALL, 0.0)
+    assert schedule.draw(seconds) == "a"
+    worth = times.table(SMALL).clock(seconds)
+    assert schedule._due_after == pytest.approx(1.2 * (worth / 1.2) ** 0.02)
+
+
+def test_a_look_that_was_asked_for_says_nothing_of_the_price() -> None:
+    schedule: LearnedSchedule[str] = LearnedSchedule(taught(small=15.0), PRICE)
+    schedule.add("a", SMALL, 0.0)
+    assert schedule.take("a")
+    schedule.seen("a", 100.0, 100.0)
+    assert schedule._due_after == schedule._least
+
+
 def test_one_that_is_far_too_old_is_still_looked_at() -> None:
     schedule: LearnedSchedule[str] = LearnedSchedule(taught(small=15.0), PRICE)
     schedule.add("a", SMALL, 0.0)
@@ -130,6 +189,40 @@ def test_the_price_falls_to_the_least_with_budget_to_spare_and_rises_without() -
     assert schedule._due_after == pytest.approx(dear, rel=0.25)
     work(200.0, 300, now)
     assert schedule._due_after == pytest.approx(schedule._least, rel=0.05)
+
+
+def test_with_a_short_budget_the_price_is_what_looks_are_worth_by_then() -> None:
+    """Looks that were due at the clock's time c come at c: neither early nor in arrears."""
+    times = taught(small=15.0)
+    table = times.table(SMALL)
+    schedule: LearnedSchedule[int] = LearnedSchedule(times, PRICE)
+    rng = Random(4)
+    born = dict.fromkeys(range(300), 0.0)
+    ends = {task: 15.0 * rng.lognormvariate(0.0, 0.3) for task in born}
+    looked = dict.fromkeys(born, 0.0)
+    for task in born:
+        schedule.add(task, SMALL, 0.0)
+    worth, due = [], []
+    for look in range(1, 24_001):
+        now = look / 40  # two looks for each task that ends
+        drawn = schedule.draw(now)
+        if drawn is None:
+            continue
+        if now > 300:
+            worth.append(table.clock(now - born[drawn]) - table.clock(looked[drawn] - born[drawn]))
+            due.append(schedule._due_after)
+        looked[drawn] = now
+        if now < ends[drawn]:
+            schedule.seen(drawn, now - born[drawn], now)
+        else:
+            schedule.remove(drawn)
+            born[drawn], ends[drawn] = now, now + 15.0 * rng.lognormvariate(0.0, 0.3)
+            schedule.add(drawn, SMALL, now)
+    assert len(worth) > 11_000
+    mean_due = sum(due) / len(due)
+    assert mean_due > 1.5 * schedule._least
+    assert sum(worth) / len(worth) == pytest.approx(mean_due, rel=0.1)
+    assert max(due) < 1.5 * min(due)
 
 
 # What it costs

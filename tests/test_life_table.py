@@ -1,6 +1,8 @@
 """The life table: what looks teach, and the clock that runs with the square root of the hazard."""
 
 import math
+from collections.abc import Iterable
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -18,6 +20,27 @@ def taught(median: float, sigma: float, tasks: int = 3_000, seed: int = 1) -> Li
     for _ in range(tasks):
         table.ended(0.0, median * rng.lognormvariate(0.0, sigma))
     return table
+
+
+EDGES = (0.0, *(0.25 * 1.15**power for power in range(BINS - 1)), math.inf)
+
+
+def by_hand(lives: Iterable[tuple[float, float, bool]]) -> list[tuple[float, float]]:
+    """Ends and seconds watched in each bin, summed up without any haste."""
+    lives = list(lives)
+    ends, watched = [0.0] * BINS, [0.0] * BINS
+    for number, (since, until, over) in enumerate(lives):
+        ended_after = sum(later_over for _, _, later_over in lives[number:])
+        weight = 1.001**-ended_after
+        for place, (start, end) in enumerate(pairwise(EDGES)):
+            watched[place] += weight * max(min(until, end) - max(since, start), 0.0)
+            ends[place] += weight * (over and start <= until < end)
+    return list(zip(ends, watched, strict=True))
+
+
+def teach(table: LifeTable, lives: Iterable[tuple[float, float, bool]]) -> None:
+    for since, until, over in lives:
+        (table.ended if over else table.ran)(since, until)
 
 
 def true_hazard(age: float, median: float, sigma: float) -> float:
@@ -44,6 +67,55 @@ def test_every_second_and_every_end_is_counted_once(spans: list[tuple[float, flo
     ends, exposure = table.export()
     assert sum(ends) == 0
     assert sum(exposure) == pytest.approx(watched, abs=0.001 * BINS)
+
+
+some_lives = st.lists(st.tuples(ages, ages, st.booleans()), min_size=1, max_size=12).map(
+    lambda lives: [(min(life[:2]), max(life[:2]), life[2]) for life in lives]
+)
+
+
+@steady
+@given(some_lives)
+def test_hazard_and_clock_are_what_a_direct_formula_gives(
+    lives: list[tuple[float, float, bool]],
+) -> None:
+    lives = (lives * 64)[:64]  # the clock is rebuilt every 32 observations
+    table = LifeTable()
+    teach(table, lives)
+    raw = [
+        (ends + 0.25) / (watched + 0.25 * max(15.0, start))
+        for (ends, watched), start in zip(by_hand(lives), EDGES, strict=False)
+    ]
+    clock = 0.0
+    for place, (start, end) in enumerate(pairwise(EDGES)):
+        before, after = raw[max(place - 1, 0)], raw[min(place + 1, BINS - 1)]
+        hazard = (before + 2 * raw[place] + after) / 4
+        inside = start + 1 if end == math.inf else (start + end) / 2
+        assert table.hazard(inside) == pytest.approx(hazard, rel=1e-9)
+        assert table.clock(start) == pytest.approx(clock, rel=1e-9)
+        clock += math.sqrt(hazard) * (inside - start)
+        assert table.clock(inside) == pytest.approx(clock, rel=1e-9)
+        clock += math.sqrt(hazard) * (end - inside)
+
+
+@steady
+@given(some_lives, st.floats(0.01, 0.999))
+def test_a_quantile_is_where_the_summed_hazard_reaches_it(
+    lives: list[tuple[float, float, bool]], share: float
+) -> None:
+    table = LifeTable()
+    teach(table, lives)
+    found = table.quantile(share)
+    summed = 0.0
+    bins = by_hand(lives)[:-1]
+    for (ends, watched), (start, end) in zip(bins, pairwise(EDGES), strict=False):
+        inside = max(min(found, end) - start, 0.0)
+        summed += ends / watched * inside if watched else 0.0
+    if summed < -math.log(1 - share) * (1 - 1e-9):
+        seen = [end for (_, watched), end in zip(bins, EDGES[1:], strict=False) if watched]
+        assert found == max(seen, default=0.0)
+    else:
+        assert summed == pytest.approx(-math.log(1 - share))
 
 
 @steady
@@ -130,6 +202,43 @@ def test_thirty_thousand_completions_later_the_weights_are_as_good_as_new() -> N
     assert old._weight < 1e9
     for age in (5.0, 15.0, 30.0):
         assert old.hazard(age) == pytest.approx(young.hazard(age), rel=0.05)
+
+
+def test_when_the_weights_are_scaled_down_nothing_is_seen_of_it() -> None:
+    light, heavy, rng = LifeTable(), LifeTable(), Random(6)
+    heavy._weight = 0.9e9
+    for _ in range(640):
+        age = 15.0 * rng.lognormvariate(0.0, 0.6)
+        for table in (light, heavy):
+            table.ran(0.0, age / 2)
+            table.ended(age / 2, age)
+    assert heavy._weight < 10
+    assert heavy.ended_count == pytest.approx(light.ended_count)
+    assert heavy.quantile(0.99) == pytest.approx(light.quantile(0.99))
+    assert heavy.export() == (pytest.approx(light.export()[0]), pytest.approx(light.export()[1]))
+    for age in (0.1, 5.0, 15.0, 30.0, 1_000.0):
+        assert heavy.hazard(age) == pytest.approx(light.hazard(age))
+        assert heavy.clock(age) == pytest.approx(light.clock(age))
+
+
+@pytest.mark.parametrize(
+    ("age", "place"), [(-1e-16, 0), (0.0, 0), (0.249, 0), (0.25, 1), (1e5, BINS - 1)]
+)
+def test_an_end_counts_in_the_bin_of_its_age(age: float, place: int) -> None:
+    table = LifeTable()
+    table.ended(age, age)
+    ends, exposure = table.export()
+    assert [number for number, count in enumerate(ends) if count] == [place]
+    assert sum(exposure) == 0
+
+
+def test_one_seen_at_an_age_before_the_last_one_adds_nothing() -> None:
+    """Two clocks may be off by a rounding."""
+    table = LifeTable()
+    table.ran(15.0, 14.0)
+    assert sum(table.export()[1]) == 0
+    table.ran(-1e-16, 0.1)
+    assert table.export()[1][0] == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("age", [0.0, -1e-16, 1e7])

@@ -190,7 +190,10 @@ class TestSlots:
         assert slots.in_force < 10
         while slots.held < slots.in_force:
             slots.take(object())
-        assert slots.free_at() > 0.0  # only a probe for the place that is missing
+        assert 0.9 <= slots.free_at() <= 1.1  # from when one finds out about the missing places
+        slots.take("probe")
+        assert slots.free_at() == inf
+        assert not slots.refused_beyond("probe", 2.0, 0.0)
 
     async def test_resized_it_follows(self) -> None:
         slots = await self.full()

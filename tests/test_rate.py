@@ -62,7 +62,9 @@ def test_a_step_back_is_for_a_number_that_was_cut_and_a_tenth_at_most() -> None:
 @steady
 @given(
     st.integers(2, 20_000),
-    st.lists(st.tuples(st.sampled_from(["refused", "thaw", "cut"]), st.integers(0, 20_000))),
+    st.lists(
+        st.tuples(st.sampled_from(["refused", "thaw", "cut", "configure"]), st.integers(0, 20_000))
+    ),
 )
 def test_it_is_never_above_the_limit_nor_below_two(
     configured: int, steps: list[tuple[str, int]]
@@ -74,6 +76,9 @@ def test_it_is_never_above_the_limit_nor_below_two(
             before = subject.in_force(now)
             subject.cut(number)
             assert subject.in_force(now) <= before
+        elif step == "configure":
+            configured = max(number, 2)
+            subject.configure(configured)
         else:
             getattr(subject, step)(now)
         assert 2 <= subject.in_force(now) <= configured

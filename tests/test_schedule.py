@@ -7,11 +7,12 @@ from typing import ClassVar
 
 import pytest
 from hypothesis import settings, strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nanobanana_async._learned import MINIMUM_GAP, LearnedSchedule, longest_gap
+from nanobanana_async._life_table import BINS
 from nanobanana_async._schedule import Schedule
-from nanobanana_async._service_times import LearnedTimes, ServiceClass
+from nanobanana_async._service_times import ClassTimes, LearnedTimes, ServiceClass, ServiceTimes
 from nanobanana_async._stalest import StalestFirst
 
 steady = settings(deadline=None, derandomize=True, max_examples=150, stateful_step_count=60)
@@ -21,6 +22,10 @@ CLASSES: tuple[ServiceClass, ...] = (
     ("nano-banana-2", "text-to-image", "4K", "auto"),
     ("nano-banana", "text-to-image", None, "auto"),
 )
+
+COLD = ClassTimes([0.0] * BINS, [0.0] * BINS)
+HASTY = ClassTimes([1e3] * BINS, [1.0] * BINS)
+ENDLESS = ClassTimes([0.0] * BINS, [1e7] * BINS)
 
 
 class Tasks(RuleBasedStateMachine):
@@ -47,6 +52,11 @@ class Tasks(RuleBasedStateMachine):
 
     def longest(self, age: float) -> float:
         raise NotImplementedError
+
+    @initialize(known=st.permutations([COLD, HASTY, ENDLESS]) | st.just([COLD] * 3))
+    def know(self, known: list[ClassTimes]) -> None:
+        """Its tables may be warm."""
+        self.times.start_from(ServiceTimes(dict(zip(CLASSES, known, strict=True))))
 
     @rule(seconds=st.sampled_from([0.1, 0.25, 0.5, 1.0, 7.0, 45.0, 2_000.0]))
     def time_passes(self, seconds: float) -> None:
@@ -184,18 +194,36 @@ TestStalest = StalestTasks.TestCase
 TestStalest.settings = steady
 
 
-@pytest.mark.parametrize("strategy", ["learned", "stalest"])
-def test_with_one_look_a_second_for_fifty_tasks_each_gets_its_turn(strategy: str) -> None:
+def taught() -> LearnedTimes:
+    """Tasks of the first class end at once, of the second after a quarter of an hour."""
+    times = LearnedTimes()
+    for _ in range(320):
+        times.table(CLASSES[0]).ended(0.0, 2.0)
+        times.table(CLASSES[1]).ended(0.0, 900.0)
+    return times
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        pytest.param(StalestFirst(), id="stalest"),
+        pytest.param(LearnedSchedule(LearnedTimes(), 0.1), id="learned"),
+        pytest.param(LearnedSchedule(taught(), 0.1), id="taught"),
+    ],
+)
+def test_with_one_look_a_second_for_fifty_tasks_each_gets_its_turn(schedule: Schedule[int]) -> None:
     """The oldest look is never older than it takes to go round a few times, at any age."""
-    schedule: Schedule[int]
-    schedule = StalestFirst() if strategy == "stalest" else LearnedSchedule(LearnedTimes(), 0.1)
     looked = dict.fromkeys(range(50), 0.0)
     for task in looked:
         schedule.add(task, CLASSES[task % 3], 0.0)
+    idle = 0
     for second in range(2, 3_000):
         now = float(second)
         task_drawn = schedule.draw(now)
-        assert task_drawn is not None
         assert now - min(looked.values()) < 250
+        if task_drawn is None:
+            idle += 1
+            continue
         looked[task_drawn] = now
         schedule.seen(task_drawn, now, now)
+    assert idle < 5
