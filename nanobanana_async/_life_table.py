@@ -18,7 +18,7 @@ from attrs import define, field
 
 __all__ = ["BINS", "LifeTable"]
 
-# Bins of age: up to .25 s, then each 1.15 times as far, to twelve hours; the last has no end.
+# Bins of age: up to .25 s, then each 1.15 times as far, to nearly nine hours; the last has no end.
 _FIRST: Final = 0.25
 _GROWTH: Final = 1.15
 BINS: Final = 86
