@@ -19,7 +19,7 @@ lint: $(VENV)/.dev
 # Half an hour on two cores; fails where a promise is missed. `python -m benchmarks --quick`: seconds.
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks --write docs
-	$(BIN)/python benchmarks/overhead.py --write docs/cost.md
+	$(BIN)/python -m benchmarks.overhead --write docs/cost.md
 
 # Hours: a thousand storms, a long property-based test, a long stream. SEEDS=20 makes it minutes.
 SEEDS ?= 1000
