@@ -92,6 +92,9 @@ def test_where_nothing_ever_ends_the_longest_gap_is_when_it_is_looked_at(age: fl
     assert schedule.take("a")
     schedule.seen("a", age, 50_000.0)
     assert schedule.next_at() == 50_000.0 + longest_gap(age)
+    # So late the clock has hardly moved; the price is not below what a look is worth at all.
+    assert schedule.draw(schedule.next_at()) == "a"
+    assert schedule._due_after == sqrt(2 * PRICE)
 
 
 def test_where_all_ends_at_once_half_a_second_passes() -> None:

@@ -66,6 +66,8 @@ def test_it_never_goes_beyond_three_tenths_of_the_slots() -> None:
     for _ in range(200):
         subject.accepted(object(), full=True)
     assert subject.room == subject.most == 30
+    subject.limit = 1_000
+    assert subject.room == 30
 
 
 def test_a_refusal_takes_a_tenth_and_pauses_for_a_second() -> None:
@@ -194,6 +196,36 @@ class TestSlots:
         slots.take("probe")
         assert slots.free_at() == inf
         assert not slots.refused_beyond("probe", 2.0, 0.0)
+
+    async def test_whoever_goes_beyond_waits_for_as_long_as_the_api_asks(self) -> None:
+        slots = await self.full()
+        for number in range(5):
+            slots.release(number)
+        slots.doubt(5)
+        slots.release(5)
+        slots.doubt_judged(100.0, 30.0)  # an accident in a lull: no place is lost
+        for number in range(6):
+            slots.adopt(number)
+        assert (slots.held, slots.in_force) == (10, 10)
+        assert slots.free_at() == 130
+
+    @pytest.mark.parametrize("end", ["release", "keep"])
+    async def test_one_beyond_that_ends_without_an_answer_lets_the_next_one_out(
+        self, end: str
+    ) -> None:
+        slots = await self.full()
+        slots.accepted(0)
+        slots.take("refused")
+        assert slots.refused_beyond("refused", 0.0, 0.0)
+        slots.release("refused")
+        slots.take("lost")
+        assert slots.free_at() == inf
+        if end == "release":
+            slots.release("lost")
+        else:
+            slots.release(0)
+            slots.keep("lost", 120.0)
+        assert slots.free_at() == 1.0
 
     async def test_resized_it_follows(self) -> None:
         slots = await self.full()

@@ -161,8 +161,9 @@ async def test_whoever_waits_by_an_old_limit_waits_by_the_new_one() -> None:
 async def test_the_minute_after_a_reset_holds_no_more_than_the_new_limit(
     before: int, after: int
 ) -> None:
-    """The bucket is empty then: what the old one held must not leave on top."""
+    """And not much less, however slow the pace was before."""
     pacer, loop = Pacer(before), asyncio.get_running_loop()
+    pacer.slow_to(before / 2)
     await asyncio.sleep(60)
     pacer.reset(after)
     began, count = loop.time(), 0
@@ -172,6 +173,18 @@ async def test_the_minute_after_a_reset_holds_no_more_than_the_new_limit(
             break
         count += tokens
     assert after - 2 * burst_of(after) <= count <= after
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(("before", "after"), [(10_000, 600), (600, 10_000), (600, 600)])
+async def test_a_reset_bucket_holds_nothing(before: int, after: int) -> None:
+    pacer, loop = Pacer(before), asyncio.get_running_loop()
+    await asyncio.sleep(60)
+    pacer.reset(after)
+    began = loop.time()
+    count = await pacer.tokens()
+    rate = (after - burst_of(after)) / 60
+    assert loop.time() - began == pytest.approx(count / rate, rel=0.05)
 
 
 @pytest.mark.virtual_time

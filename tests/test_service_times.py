@@ -54,6 +54,29 @@ def test_classes_are_not_collected_without_end() -> None:
     assert len(subject.export().classes) == 100
 
 
+def test_all_classes_beyond_a_hundred_share_a_table() -> None:
+    subject = LearnedTimes()
+    for number in range(100):
+        subject.table((str(number), None, None, None))
+    other, another = ("other", None, None, None), ("another", None, None, None)
+    assert subject.table(other) is subject.table(another)
+    assert subject.table(other) is not subject.table(("0", None, None, None))
+    assert subject.slow(another) is None
+    for _ in range(300):
+        subject.table(other).ended(0.0, 10.0)
+    assert subject.slow(another) == pytest.approx(10, rel=0.15)
+    assert subject.slow(("0", None, None, None)) is None
+
+
+def test_of_more_than_a_hundred_classes_the_first_hundred_are_known_again() -> None:
+    zeros = ClassTimes([0.0] * BINS, [0.0] * BINS)
+    value = ServiceTimes({(str(number), None, None, None): zeros for number in range(150)})
+    subject = LearnedTimes()
+    subject.start_from(value)
+    assert list(subject.export().classes) == list(value.classes)[:100]
+    assert subject.table(("120", None, None, None)) is subject.table(("149", None, None, None))
+
+
 def test_a_later_client_starts_from_what_was_learned() -> None:
     first, second, rng = LearnedTimes(), LearnedTimes(), Random(1)
     seen(first, [15.0 * rng.lognormvariate(0.0, 0.6) for _ in range(2_000)])
