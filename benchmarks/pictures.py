@@ -149,7 +149,7 @@ def _gaps(axes: Axes) -> None:
         after = math.sqrt(2 * PRICE)
         gaps = [max(table.age_at(table.clock(age) + after) - age, 0.5) for age in ages]
         axes.plot(ages, gaps, color=colour, label=name)
-    axes.set_ylim(0, 12)
+    axes.set_ylim(0, 18)
     axes.set_xlim(0, 60)
     axes.set_xlabel("age at which the task was seen running, s")
     axes.set_ylabel("seconds to the next look")

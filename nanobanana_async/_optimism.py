@@ -51,7 +51,7 @@ class Optimism:
     @property
     def room(self) -> int:
         """Slots beyond the limit that may be taken."""
-        return min(int(self._room), self.most)
+        return int(self._room) if self.enabled else 0
 
     def free_at(self, beyond: int) -> float:
         """From when a submit may go where so many are beyond: inf while something must happen first.
@@ -60,6 +60,12 @@ class Optimism:
         """
         alone = self._refusals > 0 and self._beyond
         return inf if alone or beyond >= self.room else self._opens_at
+
+    def resize(self, limit: int, *, enabled: bool) -> None:
+        """There is another limit now; under a lower one all room is to be learned anew."""
+        if limit < self.limit:
+            self._room = 0.0
+        self.limit, self.enabled = limit, enabled
 
     def take(self, holder: object) -> None:
         """The submit of `holder` goes beyond the limit."""
@@ -84,7 +90,7 @@ class Optimism:
         if holder not in self._beyond:
             return False
         if now >= self._opens_at:
-            self._room = min(self._room, float(self.most)) * _LEFT  # `limit` may have come down
+            self._room *= _LEFT
             self._wary = True
             self._refusals += 1
             pause = _AGAIN.delay(self._refusals, self._random)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
@@ -13,9 +12,12 @@ from nanobanana_async._service_times import ServiceTimes
 __all__ = ["Polling"]
 
 
+_DAY = 86_400.0
+
+
 def _positive(_: Any, attribute: Attribute[float], value: Any) -> None:
-    if type(value) not in (int, float) or not 0 < value < inf:
-        raise ValueError(f"{attribute.name} must be seconds above 0, not {value!r}")
+    if type(value) not in (int, float) or not 0 < value <= _DAY:
+        raise ValueError(f"{attribute.name} must be seconds above 0, a day at most, not {value!r}")
 
 
 @frozen(kw_only=True)
@@ -31,6 +33,6 @@ class Polling:
     """What a look is worth, in seconds of lag: with budget to spare, a lower price means earlier
     detection for more looks. ``stalest`` takes no notice."""
     service_times: ServiceTimes | None = field(
-        default=None, validator=optional(instance_of(ServiceTimes))
+        default=None, validator=optional(instance_of(ServiceTimes)), hash=False
     )
     """What an earlier client has learned (`NanoBananaClient.service_times`)."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, Self, TypeAlias
 
 from attrs import Attribute, define, field, frozen
+from attrs.validators import instance_of
 
 from nanobanana_async._errors import ServiceTimesError
 from nanobanana_async._life_table import BINS, LifeTable
@@ -57,7 +58,9 @@ class ServiceTimes:
     Take it from `NanoBananaClient.service_times`, hand it back with ``Polling(service_times=…)``.
     """
 
-    classes: Mapping[ServiceClass, ClassTimes] = field(factory=dict, repr=False)
+    classes: Mapping[ServiceClass, ClassTimes] = field(
+        factory=dict, repr=False, validator=instance_of((dict, MappingProxyType))
+    )
     """By model, mode, resolution and provider."""
 
     def to_json(self) -> str:

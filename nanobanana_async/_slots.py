@@ -155,7 +155,7 @@ class Slots:
         self.in_force = _resized(self.in_force, before, limit)
         if self._before_doubt is not None:
             self._before_doubt = _resized(self._before_doubt, before, limit)
-        self._optimism.limit, self._optimism.enabled = limit, optimistic
+        self._optimism.resize(limit, enabled=optimistic)
         self._places.total_tokens = self.most
 
     def adopt(self, holder: object) -> None:

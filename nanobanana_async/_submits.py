@@ -215,7 +215,10 @@ class Submits:
     def _hold_of(self, generation: Generation) -> float:
         """Return for how long a submit that may be running keeps its slot."""
         learned = self._tracker.times.slow(generation.service_class)
-        return self._unknown_hold if learned is None else max(_SHORTEST_HOLD, learned)
+        if learned is None:
+            return self._unknown_hold
+        # No longer than a running task keeps its own, however long the slowest are stuck.
+        return max(_SHORTEST_HOLD, min(learned, self._tracker.stuck_after))
 
     def _resubmit(self, generation: Generation, now: float) -> None:
         """Its caller takes the risk. The lost attempt may run too: it holds a slot of its own."""

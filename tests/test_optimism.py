@@ -90,12 +90,16 @@ def test_several_that_were_under_way_together_count_once() -> None:
     assert subject.free_at(0) == 6.0
 
 
-def test_after_the_limit_came_down_a_refusal_takes_a_tenth_of_what_is_left() -> None:
-    subject = grown(300)
-    subject.limit = 100
-    assert subject.room == subject.most == 30
-    refuse(subject, now=5.0)
-    assert subject.room == 27
+def test_under_a_lower_limit_the_room_is_learned_anew_and_under_a_higher_one_it_stays() -> None:
+    subject = grown(100)
+    subject.resize(2_000, enabled=True)
+    assert subject.room == 100
+    subject.resize(1_900, enabled=True)
+    assert subject.room == 0
+    subject.accepted(object(), full=True)
+    assert subject.room == 1
+    subject.resize(1_900, enabled=False)
+    assert subject.room == 0
 
 
 def test_a_longer_pause_that_was_asked_for_is_kept() -> None:
