@@ -37,7 +37,8 @@ that it is compared with, against the emulator in memory and in virtual time: 10
 the same figures on any machine.
 
 - **Throughput** is `X = (n - k) / (a_n - a_k)`: a_i is when the API accepted submit i, k the 15 % at the
-  start that are left out (60 % with stuck tasks, which take that long to fill their share of slots).
+  start that are left out (60 % with stuck tasks, which take that long to fill their share of slots;
+  their lags count from then on as well).
 - **The oracle** is told when each task ends: one look a task, its slot free in the same moment.
 - **Lag** is the time from a task's end to the look that saw it.
 - LN(15, 0.6) is a lognormal service time with a median of 15 s.
@@ -75,8 +76,9 @@ as one that found nothing. 10,000 tasks, seed 1. "Paced" is `AsyncLimiter(8, 8 /
 
 {_by_hand(results, TYPICAL)}
 
-The row "not counted" is the same at an API that does not count refused requests. And where half of
-the requests are 1K at 10 s and half 4K at 40 s:
+The row "not counted" is the same at an API that does not count refused requests. Where it counts them,
+looks that are refused and tried again fill each next minute, and the last few submits come very late:
+see when all are done. And where half of the requests are 1K at 10 s and half 4K at 40 s:
 
 {_by_hand(results, HALVES)}
 

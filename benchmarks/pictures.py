@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.contenders import LEARNED, OPTIMISTIC, PACED, STALEST, TABLE
 from benchmarks.figures import Figures
-from benchmarks.oracle import PACE, SLOTS
+from benchmarks.oracle import SLOTS
 from benchmarks.plots import BLUE, GREEN, GREY, ORANGE, sheet
 from benchmarks.scenarios import SCENARIOS, TYPICAL, mean_of
 from benchmarks.suite import Results, by_hand, seeds
@@ -46,8 +46,9 @@ def pictures(results: Results, folder: Path) -> None:
     }
     with sheet(folder / "budget.svg", height=3.2) as axes:
         _stacked(axes, {name: _budget(one) for name, one in compared.items()})
-        axes.set_xlabel(f"of {PACE:.0f} requests a second")
+        axes.set_xlabel("requests that one task takes")
     with sheet(folder / "slots.svg", height=3.2) as axes:
+        del compared[OPTIMISTIC]  # it holds more than the 1,000
         _stacked(axes, {name: _slot(one) for name, one in compared.items()})
         axes.set_xlabel("seconds that one task takes of one of the 1,000 slots")
     with sheet(folder / "next-look.svg", height=4.5) as axes:
@@ -60,12 +61,11 @@ def pictures(results: Results, folder: Path) -> None:
 
 
 def _budget(one: Figures) -> dict[str, float]:
-    """Requests a second: each task needs one submit and one look that finds its end."""
-    submits = one.throughput
+    """Requests: each task needs one submit and one look that finds its end."""
     return {
-        "submits": submits,
-        "looks that found the end": submits,
-        "looks that found nothing": (one.checks - 1) * submits,
+        "its submit": 1.0,
+        "the look that finds its end": 1.0,
+        "looks that find nothing": one.checks - 1,
     }
 
 
@@ -84,8 +84,8 @@ def _stacked(axes: Axes, bars: dict[str, dict[str, float]]) -> None:
         left = 0.0
         for (name, width), colour in zip(parts.items(), (BLUE, GREEN, ORANGE), strict=True):
             axes.barh(row, width, 0.7, left, color=colour, label=name if row == 0 else None)
-            if width > 1.0:
-                label = f"{width:.0f}" if width > 20 else f"{width:.1f}"
+            if width >= 1.0:
+                label = f"{width:.1f}"
                 axes.text(left + width / 2, row, label, ha="center", va="center", color="white")
             left += width
     axes.set_yticks(range(len(bars)), list(bars))

@@ -55,7 +55,7 @@ def plots(results: Results, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sheet(folder / "throughput.svg", height=5.0) as axes:
         _throughput(axes, results)
-    with sheet(folder / "by-hand.svg") as axes:
+    with sheet(folder / "by-hand.svg", width=9.5) as axes:
         _by_hand(axes, results)
     with sheet(folder / "few.svg") as axes:
         _few(axes, results)
@@ -63,7 +63,7 @@ def plots(results: Results, folder: Path) -> None:
 
 def _throughput(axes: Axes, results: Results) -> None:
     names = list(SCENARIOS)
-    for offset, contender in enumerate(reversed(CLIENTS)):
+    for offset, contender in enumerate((STALEST, LEARNED, OPTIMISTIC)):
         shares = [fmean(results[run].share for run in seeds(name, contender)) for name in names]
         places = [row + (offset - 1) * 0.27 for row in range(len(names))]
         axes.barh(places, shares, 0.25, color=COLOURS[contender], label=contender)
@@ -85,10 +85,10 @@ def _by_hand(axes: Axes, results: Results) -> None:
         axes.barh(row, one.share, 0.7, color=BLUE if run.contender == LEARNED else GREY)
         words = f"{one.share:.2f}, done after {one.seconds:,.0f} s"
         words += f", {one.refused:,} refused" if one.refused else ""
-        axes.text(one.share + 0.01, row, words, va="center", fontsize=8)
+        axes.text(max(one.share, 1.0) + 0.02, row, words, va="center", fontsize=8)
     axes.set_yticks(range(len(runs)), list(runs))
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.25)
+    axes.set_xlim(0, 1.9)
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     axes.axvline(1.0, color=GREY, linewidth=1, linestyle=":")
     axes.set_xlabel("throughput, as a share of the oracle's; LN(15, 0.6), 10,000 tasks")
@@ -102,11 +102,11 @@ def _few(axes: Axes, results: Results) -> None:
         axes.annotate(
             name.removesuffix(", paced"),
             (one.checks, one.lag),
-            xytext=(7, 4),
+            xytext=(7, -12 if name == STALEST else 4),
             textcoords="offset points",
             fontsize=8,
         )
-    axes.set_xlim(0)
+    axes.set_xlim(0, 22)
     axes.set_ylim(0)
     axes.set_xlabel("status checks a task")
     axes.set_ylabel("mean lag, s")
