@@ -29,8 +29,8 @@ _KEPT: Final = 1_000  # completions after which an observation counts for 1/e
 _REBUILT_EVERY: Final = 32  # observations
 _HEAVIEST: Final = 1e9  # weight of an observation at which all are scaled anew
 
-# What is assumed before anything was seen: a quarter of a task that ended, after a quarter of the
-# time. It makes a cold start look about once in the age that a task has by then.
+# What is assumed before anything was seen, with the weight of a quarter of a task: that it takes
+# as long again as it has taken already, 15 s at least.
 _PRIOR: Final = 0.25
 _PRIOR_LIFE: Final = 15.0
 
@@ -61,6 +61,11 @@ class LifeTable:
 
     def __attrs_post_init__(self) -> None:
         self._rebuild()
+
+    @property
+    def is_blank(self) -> bool:
+        """True where nothing was seen."""
+        return not any(self._exposure)
 
     @property
     def ended_count(self) -> float:

@@ -133,6 +133,6 @@ class LearnedTimes:
 
     def export(self) -> ServiceTimes:
         """Return what was learned so far."""
-        tables = {of: table.export() for of, table in self._tables.items()}
+        tables = {of: table.export() for of, table in self._tables.items() if not table.is_blank}
         classes = {of: ClassTimes(ends, exposure) for of, (ends, exposure) in tables.items()}
         return ServiceTimes(MappingProxyType(classes))

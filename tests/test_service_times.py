@@ -49,8 +49,11 @@ class TestTheHoldOfUnknownSubmits:
 
 def test_classes_are_not_collected_without_end() -> None:
     subject = LearnedTimes()
-    tables = {id(subject.table((str(number), None, None, None))) for number in range(1_000)}
-    assert len(tables) == 101
+    tables = [subject.table((str(number), None, None, None)) for number in range(1_000)]
+    assert len({id(table) for table in tables}) == 101
+    assert not subject.export().classes  # nothing was seen of any
+    for table in tables:
+        table.ended(0.0, 10.0)
     assert len(subject.export().classes) == 100
 
 
@@ -69,8 +72,8 @@ def test_all_classes_beyond_a_hundred_share_a_table() -> None:
 
 
 def test_of_more_than_a_hundred_classes_the_first_hundred_are_known_again() -> None:
-    zeros = ClassTimes([0.0] * BINS, [0.0] * BINS)
-    value = ServiceTimes({(str(number), None, None, None): zeros for number in range(150)})
+    known = ClassTimes([0.0] * BINS, [1.0] * BINS)
+    value = ServiceTimes({(str(number), None, None, None): known for number in range(150)})
     subject = LearnedTimes()
     subject.start_from(value)
     assert list(subject.export().classes) == list(value.classes)[:100]
