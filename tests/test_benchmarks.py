@@ -208,8 +208,8 @@ def changes() -> dict[str, tuple[Run, dict[str, Any]]]:
         "refused for places, not optimistic": (typical, {"refused_for_places": 1}),
         "optimistic, share:": (hopeful, {"throughput": 44.0}),
         "optimistic, share refused": (hopeful, {"refused_for_places": 16}),
-        "late, optimistic to not": (evolve(hopeful, freed_late=5.0), {"throughput": 48.0}),
-        "late, share refused": (evolve(hopeful, freed_late=5.0), {"refused_for_places": 11}),
+        "5 s late, optimistic to not": (evolve(hopeful, freed_late=5.0), {"throughput": 48.0}),
+        "5 s late, share refused": (evolve(hopeful, freed_late=5.0), {"refused_for_places": 11}),
         "table, paced": (Run(contender=f"{TABLE}, {PACED}", tasks=10_000), {"throughput": 46.0}),
         "refused requests not counted": (NOT_COUNTED, {"throughput": 42.0}),
         "documented, counted": (evolve(NOT_COUNTED, count_refused=True), {"throughput": 35.0}),
@@ -238,8 +238,8 @@ def test_a_short_run_that_misses_its_floor_fails_the_command(
     assert called(monkeypatch, spoilt, "--quick") == 1
     summary = capsys.readouterr().out.rpartition(" missed\n")[2].splitlines()
     assert [line.partition(": ")[2] for line in summary] == [
-        "mean lag, s: 9.000 (at most 3.3) MISSED",
-        "refused for the rate: 1.000 (at most 0) MISSED",
+        "mean lag, s: 9 (at most 3.3) MISSED",
+        "refused for the rate: 1 (at most 0) MISSED",
     ]
 
 
