@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
-from attrs.validators import in_, instance_of, optional
 
 from nanobanana_async._service_times import ServiceTimes
 
@@ -20,19 +19,28 @@ def _positive(_: Any, attribute: Attribute[float], value: Any) -> None:
         raise ValueError(f"{attribute.name} must be seconds above 0, a day at most, not {value!r}")
 
 
+def _known(_: Any, __: Attribute[str], value: Any) -> None:
+    if value not in ("learned", "stalest"):
+        raise ValueError(f"strategy must be 'learned' or 'stalest', not {value!r}")
+
+
+def _learned(_: Any, __: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, ServiceTimes | None):
+        raise TypeError(
+            f"service_times must be ServiceTimes, not {type(value).__name__}; "
+            "read a stored one with ServiceTimes.from_json"
+        )
+
+
 @frozen(kw_only=True)
 class Polling:
     """How the client looks at its tasks. `ValueError` or `TypeError` for what makes no sense."""
 
-    strategy: Literal["learned", "stalest"] = field(
-        default="learned", validator=in_(("learned", "stalest"))
-    )
+    strategy: Literal["learned", "stalest"] = field(default="learned", validator=_known)
     """``learned``: when a task is likely to have ended, by what was learned of its class.
     ``stalest``: in turn, the one that was not looked at for longest, at most once a second."""
     price: float = field(default=0.1, validator=_positive)
     """What a look is worth, in seconds of lag: with budget to spare, a lower price means earlier
     detection for more looks. ``stalest`` takes no notice."""
-    service_times: ServiceTimes | None = field(
-        default=None, validator=optional(instance_of(ServiceTimes)), hash=False
-    )
+    service_times: ServiceTimes | None = field(default=None, validator=_learned, hash=False)
     """What an earlier client has learned (`NanoBananaClient.service_times`)."""

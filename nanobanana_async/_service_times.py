@@ -98,6 +98,9 @@ def _read(rows: Any) -> dict[ServiceClass, ClassTimes]:
 
 
 def _read_class(row: Mapping[str, Any]) -> tuple[ServiceClass, ClassTimes]:
+    missing = [name for name in (*_NAMES, "ends", "exposure") if name not in row]
+    if missing:
+        raise ValueError(f"a class lacks {', '.join(missing)}")
     model, *names = (row[name] for name in _NAMES)
     if not (isinstance(model, str) and all(isinstance(name, str | None) for name in names)):
         raise TypeError(f"a class is named {[model, *names]!r}")
