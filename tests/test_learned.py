@@ -97,13 +97,36 @@ def test_where_nothing_ever_ends_the_longest_gap_is_when_it_is_looked_at(age: fl
     assert schedule._due_after == sqrt(2 * PRICE)
 
 
+def test_one_put_back_for_later_is_due_then_and_no_sooner() -> None:
+    """It has no precedence over one that has been due since, though by its clock it would."""
+    schedule: LearnedSchedule[str] = LearnedSchedule(taught(small=15.0), PRICE)
+    schedule.add("later", SMALL, 0.0)
+    schedule.add("due by then", SMALL, 30.0)
+    assert schedule.take("later")
+    schedule.seen("later", 1.0, 1.0, not_before=60.0)
+    assert schedule.draw(60.0) == "due by then"
+    assert schedule.draw(60.0) == "later"
+
+
+def test_one_of_which_a_look_told_nothing_is_due_as_soon_as_it_may_be_looked_at() -> None:
+    schedule: LearnedSchedule[str] = LearnedSchedule(taught(small=15.0), PRICE)
+    schedule._due_after = 1.2
+    schedule.add("not told", SMALL, 0.0)
+    assert schedule.take("not told")
+    schedule.add("not due yet", SMALL, 0.0)
+    schedule.again("not told", 8.0, 8.0)
+    assert schedule.next_at() < 8.5
+    assert schedule.draw(8.5) == "not told"
+    assert schedule.draw(8.5) == "not due yet"
+
+
 def test_where_all_ends_at_once_half_a_second_passes() -> None:
     times = LearnedTimes()
     for _ in range(320):
         times.table(SMALL).ended(0.0, 0.1)
     schedule: LearnedSchedule[str] = LearnedSchedule(times, PRICE)
     schedule.add("a", SMALL, 0.0)
-    assert schedule.next_at() == MINIMUM_GAP
+    assert schedule.next_at() == MINIMUM_GAP == 0.5
 
 
 def test_looks_are_due_when_the_clock_has_moved_by_the_price_of_the_moment() -> None:

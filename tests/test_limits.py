@@ -28,6 +28,10 @@ def test_the_least_limits_are_taken() -> None:
     assert Limits(requests_per_minute=2, concurrent_tasks=1).requests_per_minute == 2
 
 
+def test_nobody_is_optimistic_unasked() -> None:
+    assert not Limits().optimistic
+
+
 @pytest.mark.parametrize("value", [1, 0, "yes", None])
 def test_optimistic_is_true_or_false(value: Any) -> None:
     with pytest.raises(ValueError, match="optimistic must be True or False"):

@@ -165,7 +165,7 @@ class TestSlots:
 
     async def test_nobody_goes_beyond_who_was_not_allowed_to(self) -> None:
         assert (await self.full(optimistic=False)).free_at() == inf
-        assert Slots(10, Random(1), optimistic=False).most == 10
+        assert Slots(10, Random(1)).most == 10
 
     async def test_two_may_go_beyond_and_count_as_held(self) -> None:
         slots = await self.full()
@@ -241,5 +241,6 @@ class TestSlots:
             slots.release(number)
         assert slots.free_at() == -inf
         slots.resize(5, optimistic=False)
+        assert not slots.optimistic
         slots.take("fifth")
         assert slots.free_at() == inf

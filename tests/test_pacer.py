@@ -141,6 +141,17 @@ def test_a_bucket_that_was_emptied_lets_nothing_out_at_once() -> None:
     assert run_virtual(wait()) >= 1 / 167
 
 
+def test_a_bucket_that_was_emptied_fills_again() -> None:
+    async def counts() -> list[int]:
+        pacer = Pacer(10_000)
+        pacer.empty()
+        await pacer.tokens()
+        await asyncio.sleep(1)
+        return [await pacer.tokens() for _ in range(9)]
+
+    assert run_virtual(counts()) == [1] * 8 + [4]
+
+
 async def now_and_tokens(pacer: Pacer) -> float:
     await pacer.tokens()
     return asyncio.get_running_loop().time()

@@ -38,6 +38,15 @@ def test_it_grows_the_faster_the_longer_no_refusal_came() -> None:
     assert subject.in_force(320.0) == 7_010
 
 
+def test_it_grows_in_proportion_to_the_limit() -> None:
+    subject = LearnedRate(1_000)
+    subject.refused(0.0)
+    subject.cut(500)
+    subject.thaw(0.0)
+    assert subject.in_force(20.0) == 502
+    assert subject.in_force(200.0) == 500 + 2 + 99
+
+
 def test_from_half_it_is_back_within_ten_minutes() -> None:
     subject = LearnedRate(10_000)
     subject.refused(0.0)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count, cycle, islice
 from math import inf
 from typing import ClassVar
 
 import pytest
-from hypothesis import settings, strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nanobanana_async._learned import MINIMUM_GAP, LearnedSchedule, longest_gap
+from nanobanana_async._learned import LearnedSchedule, longest_gap
 from nanobanana_async._life_table import BINS
 from nanobanana_async._schedule import Schedule
 from nanobanana_async._service_times import ClassTimes, LearnedTimes, ServiceClass, ServiceTimes
@@ -58,7 +60,7 @@ class Tasks(RuleBasedStateMachine):
         """Its tables may be warm."""
         self.times.start_from(ServiceTimes(dict(zip(CLASSES, known, strict=True))))
 
-    @rule(seconds=st.sampled_from([0.1, 0.25, 0.5, 1.0, 7.0, 45.0, 2_000.0]))
+    @rule(seconds=st.sampled_from([0.1, 0.45, 0.5, 0.95, 1.0, 7.0, 45.0, 2_000.0]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
@@ -96,6 +98,7 @@ class Tasks(RuleBasedStateMachine):
         """There is budget to spare: nobody waits beyond the bound."""
         while (task := self.schedule.draw(self.now)) is not None:
             self.drawn(task)
+        assert self.schedule.next_at() > self.now
         assert all(bound > self.now for bound in self.bound.values())
 
     @precondition(lambda self: self.count)
@@ -157,8 +160,10 @@ class Tasks(RuleBasedStateMachine):
         self.out.add(task)
 
     @invariant()
-    def something_is_next_where_something_waits(self) -> None:
-        assert (self.schedule.next_at() < inf) is bool(self.bound)
+    def the_next_one_is_neither_hurried_nor_late(self) -> None:
+        next_at = max(self.schedule.next_at(), self.now)
+        soonest = min((self.not_before[task] for task in self.bound), default=inf)
+        assert soonest - 1e-9 <= next_at <= max(min(self.bound.values(), default=inf), self.now)
 
     def teardown(self) -> None:
         drawn = set()
@@ -169,7 +174,7 @@ class Tasks(RuleBasedStateMachine):
 
 
 class LearnedTasks(Tasks):
-    gap = MINIMUM_GAP
+    gap = 0.5
 
     def made(self) -> Schedule[int]:
         return LearnedSchedule(self.times, price=0.1)
@@ -227,3 +232,67 @@ def test_with_one_look_a_second_for_fifty_tasks_each_gets_its_turn(schedule: Sch
         looked[task_drawn] = now
         schedule.seen(task_drawn, now, now)
     assert idle < 5
+
+
+def learned(known: list[ClassTimes]) -> LearnedSchedule[int]:
+    times = LearnedTimes()
+    times.start_from(ServiceTimes(dict(zip(CLASSES, known, strict=True))))
+    return LearnedSchedule(times, price=0.1)
+
+
+def stalest(_: list[ClassTimes]) -> StalestFirst[int]:
+    return StalestFirst()
+
+
+@pytest.mark.parametrize(
+    ("made", "longest"),
+    [pytest.param(stalest, lambda _: 1.0, id="stalest"), pytest.param(learned, longest_gap)],
+)
+@settings(steady, max_examples=60)
+@given(
+    known=st.permutations([COLD, HASTY, ENDLESS]),
+    tasks=st.integers(1, 20),
+    every=st.sampled_from([0.1, 0.7, 2.5]),
+    answers=st.lists(st.sampled_from(["ran", "nothing", "ended"]), min_size=1, max_size=20),
+)
+def test_however_short_the_budget_nobody_is_passed_over_for_ever(
+    *,
+    made: Callable[[list[ClassTimes]], Schedule[int]],
+    longest: Callable[[float], float],
+    known: list[ClassTimes],
+    tasks: int,
+    every: float,
+    answers: list[str],
+) -> None:
+    """From when a task must have been drawn, each of the others comes before it once at most."""
+    schedule, numbers = made(known), count()
+    born: dict[int, float] = {}
+    latest: dict[int, float] = {}
+
+    def bound(task: int, at: float) -> None:
+        latest[task] = at + (tasks + 1) * every + 1e-9
+
+    def add(now: float) -> None:
+        task = next(numbers)
+        born[task] = now
+        schedule.add(task, CLASSES[task % 3], now)
+        bound(task, now + longest(0.0))
+
+    for _ in range(tasks):
+        add(0.0)
+    for step, answer in enumerate(islice(cycle(answers), 400), start=1):
+        now = step * every
+        assert min(latest.values()) >= now
+        task = schedule.draw(now)
+        if task is None:
+            continue
+        del latest[task]
+        if answer == "ran":
+            schedule.seen(task, now - born[task], now)
+            bound(task, now + longest(now - born[task]))
+        elif answer == "nothing":
+            schedule.again(task, now, now + 3.0)
+            bound(task, now + 3.0)
+        else:
+            schedule.remove(task)
+            add(now)

@@ -156,6 +156,8 @@ class TestAsJSON:
             {"ends": None},
             {"model": 7},
             {"model": None},
+            {"mode": 7},
+            {"resolution": True},
             {"provider": ["auto"]},
         ],
     )
@@ -167,10 +169,33 @@ class TestAsJSON:
         with pytest.raises(ServiceTimesError, match="damaged"):
             ServiceTimes.from_json(json.dumps(data))
 
+    @pytest.mark.parametrize("name", ["model", "provider", "ends", "exposure"])
+    def test_a_class_that_lacks_something_is_refused_and_told_what(self, name: str) -> None:
+        subject = LearnedTimes()
+        seen(subject, [15.0])
+        data = json.loads(subject.export().to_json())
+        del data["classes"][0][name]
+        with pytest.raises(ServiceTimesError, match=rf"damaged: a class lacks {name}\."):
+            ServiceTimes.from_json(json.dumps(data))
+
     @pytest.mark.parametrize("classes", [7, None, "", {}, [7], [{}], ["x"]])
     def test_and_so_is_one_without_classes(self, classes: object) -> None:
         with pytest.raises(ServiceTimesError, match="damaged"):
             ServiceTimes.from_json(json.dumps({"version": 1, "classes": classes}))
+
+
+class TestMadeByHand:
+    @pytest.mark.parametrize("classes", [7, "", [], [CLASS]])
+    def test_classes_are_a_dict(self, classes: Any) -> None:
+        with pytest.raises(TypeError, match="classes"):
+            ServiceTimes(classes)
+
+    @pytest.mark.parametrize("name", ["ends", "exposure"])
+    @pytest.mark.parametrize("value", [[0.0], [-1.0] * BINS, [float("nan")] * BINS, ["1"] * BINS])
+    def test_a_class_holds_a_number_a_bin(self, name: str, value: list[Any]) -> None:
+        values: dict[str, Any] = {"ends": [0.0] * BINS, "exposure": [0.0] * BINS, name: value}
+        with pytest.raises(ValueError, match=f"{name} must hold"):
+            ClassTimes(**values)
 
 
 class TestPolling:
@@ -182,9 +207,17 @@ class TestPolling:
         with pytest.raises(ValueError, match="price must be seconds above 0"):
             Polling(price=price)
 
-    def test_the_strategies_are_two(self) -> None:
-        with pytest.raises(ValueError, match="strategy"):
-            Polling(strategy="random")  # type: ignore[arg-type]
+    @pytest.mark.parametrize("price", [86_400.5, 10**400])
+    def test_nor_is_it_more_than_a_day(self, price: Any) -> None:
+        assert Polling(price=86_400).price == 86_400
+        with pytest.raises(ValueError, match="a day at most"):
+            Polling(price=price)
+
+    @pytest.mark.parametrize("strategy", ["random", "Learned", "", None, 7, ["learned"], {}])
+    def test_the_strategies_are_two(self, strategy: Any) -> None:
+        assert Polling(strategy="stalest").strategy == "stalest"
+        with pytest.raises(ValueError, match="strategy must be 'learned' or 'stalest', not "):
+            Polling(strategy=strategy)
 
     def test_a_table_is_one_that_was_read(self) -> None:
         with pytest.raises(TypeError, match="service_times"):

@@ -20,9 +20,9 @@ def drawn(schedule: Schedule[str], now: float) -> str:
     return "".join(tasks)
 
 
-def schedule(tasks: str = "", gap: float = 1.0) -> StalestFirst[str]:
+def schedule(tasks: str = "", **options: float) -> StalestFirst[str]:
     """Tasks that were added at 0, 1, 2 … s."""
-    subject: StalestFirst[str] = StalestFirst(gap)
+    subject: StalestFirst[str] = StalestFirst(**options)
     for now, task in enumerate(tasks):
         subject.add(task, OF, float(now))
     return subject
