@@ -69,7 +69,7 @@ class LifeTable:
 
     @property
     def ended_count(self) -> float:
-        """Tasks seen to end, as far as they still count; never above 1,000."""
+        """Tasks seen to end, as far as they still count: about 1,000 at most."""
         return sum(self._ends) / self._weight
 
     def ran(self, since: float, until: float) -> None:

@@ -11,6 +11,7 @@ Pure: the time is handed in.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from attrs import define, field
@@ -28,29 +29,29 @@ class LearnedRate:
     """At most `configured` requests a minute."""
 
     configured: int
-    _number: float = field(init=False)
+    _number: float = field(default=inf, init=False)
+    """What was learned; inf where nothing was, or it has grown back to `_cut_from`."""
+    _cut_from: int = field(default=0, init=False)
+    """The limit at the time of the last cut."""
     _known_at: float = field(default=0.0, init=False)
     _refused_at: float = field(default=0.0, init=False)
     _frozen: bool = field(default=False, init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self._number = float(self.configured)
-
     def configure(self, number: int) -> None:
         """Another limit from now on; a lower number that was learned stays in force."""
-        followed = self._number == self.configured
-        self._number = float(number if followed else min(self._number, number))
         self.configured = number
 
     def in_force(self, now: float) -> int:
         """Return the number of requests a minute to keep to now."""
-        if not self._frozen and self._number < self.configured:
+        if not self._frozen and self._number < inf:
             calm = self._known_at - self._refused_at
             grown = _growth(now - self._refused_at) - _growth(calm)
             grown *= self.configured / _MEASURED_AT
-            self._number = min(self._number + grown, float(self.configured))
+            self._number += grown
+            if self._number >= self._cut_from:
+                self._number = inf
         self._known_at = now
-        return int(self._number)
+        return int(min(self._number, self.configured))
 
     def refused(self, now: float) -> None:
         """The rate is in doubt: the number does not grow until `thaw`."""
@@ -64,8 +65,10 @@ class LearnedRate:
 
     def cut(self, let_in: int) -> None:
         """Come down to what the API let in over the last minute, at most by half."""
-        half = max(self._number / 2, _LEAST)
-        self._number = min(self._number, max(float(let_in), half))
+        number = min(self._number, float(self.configured))
+        if self._number == inf:
+            self._cut_from = self.configured
+        self._number = min(number, max(float(let_in), number / 2, _LEAST))
 
     def ease(self, by: int) -> None:
         """It had been cut before and has grown too far: go back by so much, a tenth at most.

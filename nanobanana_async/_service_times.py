@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Any, Final, Self, TypeAlias
 
 from attrs import Attribute, define, field, frozen
-from attrs.validators import instance_of
 
 from nanobanana_async._errors import ServiceTimesError
 from nanobanana_async._life_table import BINS, LifeTable
@@ -51,6 +49,15 @@ class ClassTimes:
     """Seconds for which tasks were watched, by bin of age."""
 
 
+def _tables_by_class(_: Any, __: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, dict):
+        raise TypeError(f"classes must be a dict, not {type(value).__name__}")
+    for of, times in value.items():
+        _class(of)
+        if not isinstance(times, ClassTimes):
+            raise TypeError(f"the table of {of} must be ClassTimes, not {type(times).__name__}")
+
+
 @frozen
 class ServiceTimes:
     """What a client has learned about how long tasks take, so that the next one starts warm.
@@ -59,7 +66,7 @@ class ServiceTimes:
     """
 
     classes: Mapping[ServiceClass, ClassTimes] = field(
-        factory=dict, repr=False, validator=instance_of((dict, MappingProxyType))
+        factory=dict, repr=False, validator=_tables_by_class
     )
     """By model, mode, resolution and provider."""
 
@@ -86,7 +93,7 @@ class ServiceTimes:
         if type(version) is not int or version != VERSION:
             raise ServiceTimesError(f"The table is of version {version!r}, not {VERSION}")
         try:
-            return cls(MappingProxyType(_read(rows)))
+            return cls(_read(rows))
         except (ValueError, TypeError, KeyError) as error:
             raise ServiceTimesError(f"The table is damaged: {error}") from error
 
@@ -101,11 +108,15 @@ def _read_class(row: Mapping[str, Any]) -> tuple[ServiceClass, ClassTimes]:
     missing = [name for name in (*_NAMES, "ends", "exposure") if name not in row]
     if missing:
         raise ValueError(f"a class lacks {', '.join(missing)}")
-    model, *names = (row[name] for name in _NAMES)
-    if not (isinstance(model, str) and all(isinstance(name, str | None) for name in names)):
-        raise TypeError(f"a class is named {[model, *names]!r}")
-    mode, resolution, provider = names
-    return (model, mode, resolution, provider), ClassTimes(row["ends"], row["exposure"])
+    model, mode, resolution, provider = (row[name] for name in _NAMES)
+    return _class((model, mode, resolution, provider)), ClassTimes(row["ends"], row["exposure"])
+
+
+def _class(names: Any) -> ServiceClass:
+    match names:
+        case (str(), str() | None, str() | None, str() | None) if isinstance(names, tuple):
+            return names
+    raise TypeError(f"a class is named {names!r}")
 
 
 @define
@@ -138,4 +149,4 @@ class LearnedTimes:
         """Return what was learned so far."""
         tables = {of: table.export() for of, table in self._tables.items() if not table.is_blank}
         classes = {of: ClassTimes(ends, exposure) for of, (ends, exposure) in tables.items()}
-        return ServiceTimes(MappingProxyType(classes))
+        return ServiceTimes(classes)

@@ -50,16 +50,16 @@ class Slots:
     _random: Random
     optimistic: bool = False
     """Whether submits may go beyond the slots that are known to be free."""
-    in_force: int = field(init=False)
-    """Places that the API grants at the moment, as far as is known; at most `limit`."""
+    _granted: float = field(default=inf, init=False)
+    """Places that the API grants, as was learned from refusals; inf where it grants all."""
     _places: CapacityLimiter = field(init=False)
     _optimism: Optimism = field(init=False)
     _adopted: set[object] = field(factory=set, init=False)
     # Unknown submits by the times at which they give their slots back; the number breaks ties.
     _unknown: list[tuple[float, int, object]] = field(factory=list, init=False)
     _numbers: count[int] = field(factory=count, init=False)
-    _before_doubt: int | None = field(default=None, init=False)
-    """The number in force before refusals of which it is not known yet what they meant."""
+    _before_doubt: float | None = field(default=None, init=False)
+    """What was granted before refusals of which it is not known yet what they meant."""
     _doubts: int = field(default=0, init=False)
     """How many these are."""
     _was_full: bool = field(default=False, init=False)
@@ -78,9 +78,16 @@ class Slots:
     _beyond_refused: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.in_force = self.limit
         self._optimism = Optimism(self.limit, self.optimistic, self._random)
         self._places = CapacityLimiter(self.most)
+
+    @property
+    def in_force(self) -> int:
+        """Places that the API grants at the moment, as far as is known; at most `limit`."""
+        return int(min(self._granted, self.limit))
+
+    def _grant(self, number: float) -> None:
+        self._granted = number if number < self.limit else inf
 
     @property
     def most(self) -> int:
@@ -130,7 +137,7 @@ class Slots:
             self._beyond_from = -inf
             self._widenings += 1
             wider = max(self.in_force, self.held) + self._widenings // _STEPS
-            self.in_force = min(wider, self.limit)
+            self._grant(wider)
 
     def release(self, holder: object) -> None:
         """Take a slot back; no harm where `holder` has none, for it was taken as stuck before."""
@@ -151,10 +158,7 @@ class Slots:
 
         Where more are held, none is free until there are fewer.
         """
-        before, self.limit, self.optimistic = self.limit, limit, optimistic
-        self.in_force = _resized(self.in_force, before, limit)
-        if self._before_doubt is not None:
-            self._before_doubt = _resized(self._before_doubt, before, limit)
+        self.limit, self.optimistic = limit, optimistic
         self._optimism.resize(limit, enabled=optimistic)
         self._places.total_tokens = self.most
 
@@ -165,7 +169,7 @@ class Slots:
     def completed(self, now: float) -> None:
         """A task was seen finished: after a while without refusals, one place more."""
         if now - self._refused_at >= _CALM and self._before_doubt is None:
-            self.in_force = min(self.in_force + 1, self.limit)
+            self._grant(self.in_force + 1)
 
     # Submits whose answer was lost
 
@@ -189,7 +193,7 @@ class Slots:
     def expire(self, now: float) -> None:
         """Free the slots of unknown submits whose time is over, and forget old refusals."""
         if now - self._refused_at >= _FORGOTTEN and self._before_doubt is None:
-            self.in_force = self.limit
+            self._granted = inf
         while self._unknown and self._unknown[0][0] <= now:
             self.release(heappop(self._unknown)[2])
 
@@ -210,13 +214,13 @@ class Slots:
         together cost just the fifty that there was no room for.
         """
         if self._before_doubt is None:
-            self._before_doubt = self.in_force
+            self._before_doubt = self._granted
             self._was_full = self.held >= _FULL * self.in_force
         self._doubts += 1
         self._last_refused.append(True)
         self._widenings = 0
         self._beyond_refused |= holder is self._beyond
-        self.in_force = max(min(self.in_force, self.held) - 1, 0)
+        self._granted = max(min(self.in_force, self.held) - 1, 0)
 
     def doubt_judged(self, now: float, wait: float) -> None:
         """The rate was not meant; so there was no place, or it was an accident.
@@ -228,7 +232,7 @@ class Slots:
         accident = sum(self._last_refused) < _NO_ACCIDENT and not self._beyond_refused
         if accident and self._before_doubt is not None:
             cost = self._doubts if self._was_full else 0
-            self.in_force = max(self.in_force, self._before_doubt - cost)
+            self._grant(max(self.in_force, min(self._before_doubt, self.limit) - cost))
         self._end_doubt()
         if accident:
             self._paused_until = max(self._paused_until, now + wait)
@@ -243,12 +247,8 @@ class Slots:
     def doubt_dismissed(self) -> None:
         """It was the rate: as many places as before."""
         if self._before_doubt is not None:
-            self.in_force = self._before_doubt
+            self._granted = self._before_doubt
         self._end_doubt()
 
     def _end_doubt(self) -> None:
         self._before_doubt, self._doubts, self._beyond_refused = None, 0, False
-
-
-def _resized(number: int, before: int, limit: int) -> int:
-    return limit if number == before else min(number, limit)

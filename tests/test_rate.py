@@ -111,3 +111,24 @@ def test_a_lower_number_that_was_learned_stays_and_grows_to_the_new_limit() -> N
     assert subject.in_force(1e5) == 20_000
     subject.configure(3_000)
     assert subject.in_force(1e5) == 3_000
+
+
+def test_a_limit_that_dips_below_what_was_learned_does_not_make_it_forgotten() -> None:
+    subject = LearnedRate(10_000)
+    subject.refused(0.0)
+    subject.cut(5_000)
+    subject.thaw(0.0)
+    subject.configure(3_000)
+    assert subject.in_force(1.0) == 3_000
+    subject.configure(10_000)
+    assert 5_000 <= subject.in_force(2.0) < 5_010
+
+
+def test_once_it_has_grown_back_it_follows_the_limit_again() -> None:
+    subject = LearnedRate(10_000)
+    subject.refused(0.0)
+    subject.cut(5_000)
+    subject.thaw(0.0)
+    assert subject.in_force(1e4) == 10_000
+    subject.configure(20_000)
+    assert subject.in_force(1e4) == 20_000

@@ -1,6 +1,8 @@
 """What is learned of service times: for the hold of unknown submits, and for the next run."""
 
+import copy
 import json
+import pickle
 from random import Random
 from typing import Any
 
@@ -222,3 +224,16 @@ class TestPolling:
     def test_a_table_is_one_that_was_read(self) -> None:
         with pytest.raises(TypeError, match="service_times"):
             Polling(service_times="{}")  # type: ignore[arg-type]
+
+
+def test_a_table_can_be_copied_and_sent_to_another_process() -> None:
+    subject = LearnedTimes()
+    seen(subject, [15.0] * 10)
+    value = subject.export()
+    assert copy.deepcopy(value) == pickle.loads(pickle.dumps(value)) == value  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize("classes", [7, {"x": 1}, {CLASS: 1}, {("m", None): {}}, {(1, 2, 3, 4): 5}])
+def test_one_made_by_hand_of_something_else_is_refused(classes: Any) -> None:
+    with pytest.raises(TypeError):
+        ServiceTimes(classes)

@@ -438,3 +438,30 @@ async def test_an_answer_that_is_lost_keeps_its_slot_however_far_the_limit_came_
     assert (subject.held, subject.left, subject.free_at()) == (5, 0, inf)
     with pytest.raises(WouldBlock):
         subject.take("one too many")
+
+
+async def test_a_limit_that_dips_below_what_was_learned_does_not_make_it_forgotten() -> None:
+    subject = await new_slots(10)
+    for holder in range(10):
+        subject.take(holder)
+    for holder in range(6):
+        subject.doubt(holder)
+        subject.release(holder)
+    subject.doubt_judged(0.0, 0.0)
+    learned = subject.in_force
+    assert 2 < learned < 10
+    subject.resize(2, optimistic=False)
+    assert subject.in_force == 2
+    subject.resize(10, optimistic=False)
+    assert subject.in_force == learned
+
+
+async def test_a_doubt_outlives_a_limit_that_dips() -> None:
+    subject = await new_slots(10)
+    for holder in range(10):
+        subject.take(holder)
+    subject.doubt(0)
+    doubted = subject.in_force
+    subject.resize(doubted - 1, optimistic=False)
+    subject.resize(10, optimistic=False)
+    assert subject.in_force == doubted < 10
