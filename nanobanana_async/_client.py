@@ -319,7 +319,8 @@ class NanoBananaClient:
         """What the account may do at once; may be set while the client runs.
 
         From then on nothing is sent that would exceed the new limits: where the last minute or the
-        running tasks do so already, the client waits until they don't. Nothing that runs is lost.
+        running tasks do so already, the client waits until they don't; optimistic submits go beyond
+        the tasks' limit as ever. Nothing that runs is lost.
         A lower number that was learned from refusals stays in force.
 
         Raises:
@@ -330,7 +331,7 @@ class NanoBananaClient:
     @limits.setter
     def limits(self, limits: Limits) -> None:
         _check_limits(limits)
-        if self._engine is not None:
+        if self._engine is not None and not self._closed:
             self._engine.change_limits(limits)
         self._settings = evolve(self._settings, limits=limits)
 

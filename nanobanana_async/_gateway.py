@@ -133,7 +133,9 @@ class Gateway:
 
     def configure(self, requests_per_minute: int) -> None:
         """The account has another limit now."""
-        self.refusals.configure(requests_per_minute, self._loop.time())
+        if requests_per_minute != self._requests_per_minute:
+            self._requests_per_minute = requests_per_minute
+            self.refusals.configure(requests_per_minute, self._loop.time())
 
     def left(self, now: float) -> int:
         """Return how many requests the window has room for."""

@@ -49,7 +49,8 @@ class LifeTable:
     _exposure: list[float] = field(factory=lambda: [0.0] * BINS)
     """Seconds for which tasks were watched in each bin, in the same weights."""
     # Instead of making all that was seen lighter at each completion, new observations get heavier.
-    _weight: float = field(default=1.0, init=False)
+    # A table that was read may be heavier than any that was learned here: it fades as fast.
+    _weight: float = field(init=False)
     _observed: int = field(default=0, init=False)
     """Observations since the clock was rebuilt."""
     _hazard: list[float] = field(init=False)
@@ -60,12 +61,13 @@ class LifeTable:
     """What the clock shows at the start of each bin."""
 
     def __attrs_post_init__(self) -> None:
+        self._weight = max(sum(self._ends) / _KEPT, 1.0)
         self._rebuild()
 
     @property
     def is_blank(self) -> bool:
         """True where nothing was seen."""
-        return not any(self._exposure)
+        return not (any(self._ends) or any(self._exposure))
 
     @property
     def ended_count(self) -> float:

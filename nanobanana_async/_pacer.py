@@ -24,7 +24,7 @@ class Pacer:
 
     def __init__(self, requests_per_minute: int) -> None:
         self._wait: asyncio.Timeout | None = None
-        self._empty = False
+        self._spent = 0.0  # what a new bucket lacks of being full
         self._set(requests_per_minute)
 
     def _set(self, requests_per_minute: int) -> None:
@@ -35,9 +35,13 @@ class Pacer:
         self._cost = 1.0
 
     def reset(self, requests_per_minute: int) -> None:
-        """Begin anew, with an empty bucket, for another limit; whoever waits waits by the new one."""
+        """Go on with another limit; whoever waits waits by the new one.
+
+        What the bucket holds is kept: one that is reset again and again must fill all the same.
+        """
+        held = self._held()
         self._set(requests_per_minute)
-        self._empty = True
+        self._spent = max(self._burst - held, 0.0)
         if self._wait is not None:
             self._wait.reschedule(0.0)
             self._wait = None  # once is enough, and one that expires already cannot be moved again
@@ -48,7 +52,14 @@ class Pacer:
 
     def empty(self) -> None:
         """Begin with an empty bucket: what it holds after a long wait must not leave at once."""
-        self._empty = True
+        self._limiter = self._full_bucket()
+        self._spent = self._burst
+
+    def _held(self) -> float:
+        """Return what the bucket holds, to a hundredth of it; a limiter only says what it has room for."""
+        steps = (self._burst * step / 100 for step in range(100, 0, -1))
+        there = next((amount for amount in steps if self._limiter.has_capacity(amount)), 0.0)
+        return max(there - self._spent, 0.0)
 
     async def tokens(self) -> int:
         """Take one token if there is one, else wait for a batch of them; return how many.
@@ -67,10 +78,9 @@ class Pacer:
                 self._wait = None
 
     async def _tokens(self) -> int:
-        if self._empty:
-            self._empty = False
-            self._limiter = self._full_bucket()
-            await self._limiter.acquire(self._burst)  # there at once: the bucket is new
+        if self._spent:
+            spent, self._spent = self._spent, 0.0
+            await self._limiter.acquire(spent)  # there at once: the bucket is new
         # Half the bucket: the other half makes up for a timer that is late.
         batch = max(int(self._burst / 2 / self._cost), 1)
         count = 1 if self._limiter.has_capacity(min(self._cost, self._burst)) else batch

@@ -87,14 +87,16 @@ class ServiceTimes:
         """
         try:
             data = json.loads(text)
-            version, rows = data["version"], data["classes"]
+            version = data["version"]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ServiceTimesError("This is no table of service times") from error
         if type(version) is not int or version != VERSION:
             raise ServiceTimesError(f"The table is of version {version!r}, not {VERSION}")
         try:
-            return cls(_read(rows))
-        except (ValueError, TypeError, KeyError) as error:
+            return cls(_read(data["classes"]))
+        except KeyError as error:
+            raise ServiceTimesError(f"The table is damaged: it lacks {error}") from error
+        except (ValueError, TypeError) as error:
             raise ServiceTimesError(f"The table is damaged: {error}") from error
 
 

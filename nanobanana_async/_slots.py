@@ -130,7 +130,9 @@ class Slots:
     def accepted(self, holder: object) -> None:
         """The API accepted the submit of `holder`."""
         self._last_refused.append(False)
-        self._optimism.accepted(holder, full=self.held >= self.limit)
+        # Where more are held than that, the limit has come down: nothing is learned from it.
+        full = 0 <= self.held - self.limit <= self._optimism.room
+        self._optimism.accepted(holder, full=full)
         if holder is self._beyond:
             self._beyond = None
             self._refusals = 0

@@ -253,3 +253,20 @@ def test_odd_ages_do_no_harm(age: float) -> None:
     assert table.hazard(15.0) == pytest.approx(before, rel=0.01)
     assert math.isfinite(table.clock(age))
     assert table.age_at(table.clock(max(age, 0.0))) == pytest.approx(max(age, 0.0))
+
+
+def test_a_heavy_table_that_was_read_fades_as_fast_as_one_that_was_learned() -> None:
+    ends, exposure = taught(15.0, 0.6).export()
+    table = LifeTable([1_000.0 * number for number in ends], [1_000.0 * one for one in exposure])
+    assert table.ended_count == pytest.approx(1_000, rel=0.01)
+    assert table.hazard(15.0) == pytest.approx(true_hazard(15.0, 15.0, 0.6), rel=0.2)
+    for _ in range(4_000):
+        table.ended(0.0, 60.0)
+    assert table.hazard(15.0) < 0.01
+
+
+def test_a_table_of_tasks_that_ended_at_once_is_not_blank() -> None:
+    table = LifeTable()
+    assert table.is_blank
+    table.ended(0.0, 0.0)
+    assert not table.is_blank

@@ -165,3 +165,16 @@ async def test_a_call_that_waits_by_an_old_limit_keeps_its_own_time_out() -> Non
             await client.generate("another", timeout=5)
         client.limits = FULL
         await first
+
+
+async def test_limits_that_are_set_again_and_again_hold_nobody_up() -> None:
+    """Somebody sets them by a timer, mostly to what they are."""
+    few = Limits(requests_per_minute=60, concurrent_tasks=1_000)
+    async with emulated(service=Stuck(1_000.0), client={"limits": few}) as (client, wire):
+        calls = [asyncio.create_task(client.submit(f"cat {n}")) for n in range(60)]
+        for turn in range(66):
+            client.limits = Limits(60, 1_000 + turn % 2)
+            await asyncio.sleep(0.9)
+        assert wire.sent("POST") + wire.sent("GET") >= 55
+        client.limits = FULL
+        await asyncio.gather(*calls)

@@ -33,6 +33,17 @@ def test_a_client_built_outside_works_in_the_loop_that_is_running_when_it_is_ent
     asyncio.run(main())
 
 
+def test_the_limits_of_a_closed_client_can_be_set_anywhere() -> None:
+    async def main() -> NanoBananaClient:
+        async with emulated() as (client, _):
+            await client.balance()
+        return client
+
+    client = asyncio.run(main())
+    client.limits = Limits(2, 1)
+    assert client.limits == Limits(2, 1)
+
+
 def test_a_client_that_was_never_used_leaves_nothing() -> None:
     NanoBananaClient("sk-emulator")
     gc.collect()  # an unclosed session would warn, and warnings are errors here

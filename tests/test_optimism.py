@@ -84,7 +84,6 @@ def test_several_that_were_under_way_together_count_once() -> None:
         subject.take(holder)
     assert all(subject.refused(holder, 5.0, 0.0) for holder in holders)
     assert subject.room == 90
-    assert subject.free_at(0) in (6.0, inf)  # they have not been forgotten yet
     for holder in holders:
         subject.forget(holder)
     assert subject.free_at(0) == 6.0
@@ -230,6 +229,20 @@ class TestSlots:
             slots.release(0)
             slots.keep("lost", 120.0)
         assert slots.free_at() == 1.0
+
+    async def test_what_is_accepted_under_an_old_limit_makes_no_room_under_a_lower_one(
+        self,
+    ) -> None:
+        slots = Slots(10, Random(1), optimistic=True)
+        for number in range(10):
+            slots.take(number)
+        slots.resize(5, optimistic=True)
+        for number in range(10):
+            slots.accepted(number)
+        for number in range(6):
+            slots.release(number)
+        slots.take("fifth")
+        assert slots.free_at() == inf
 
     async def test_resized_it_follows(self) -> None:
         slots = await self.full()
