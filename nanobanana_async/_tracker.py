@@ -7,6 +7,7 @@ forgets one that is not known to be finished.
 from __future__ import annotations
 
 import logging
+from math import inf
 from random import Random
 from typing import Final
 
@@ -212,7 +213,7 @@ class Tracker:
         if generation.unreadable_at is None:
             generation.unreadable_at = now
         if now - generation.unreadable_at < _UNREADABLE_PATIENCE:
-            self._later(generation, now)
+            self._later(generation, now, until=generation.unreadable_at + _UNREADABLE_PATIENCE)
             return
         self._end(generation, Event.FAILED, now)
         error = ResultUnreadableError(
@@ -228,16 +229,17 @@ class Tracker:
             generation.missing_at = now
         patience = _MISSING_PATIENCE[generation.status is not None]
         if now - generation.missing_at < patience or generation.missing_looks < _MISSING_LOOKS:
-            self._later(generation, now)
+            self._later(generation, now, until=generation.missing_at + patience)
             return
         self._end(generation, Event.MISSING, now)
         error = TaskNotFoundError("The API does not know this task", task_id=generation.task_id)
         self._lose(generation, error)
 
-    def _later(self, generation: Generation, now: float) -> None:
+    def _later(self, generation: Generation, now: float, until: float = inf) -> None:
+        """Look again after a while; `until` is when patience ends, which calls for a last look."""
         generation.failed_looks += 1
         wait = _LOOK_AGAIN.delay(generation.failed_looks, self.random)
-        self.schedule.again(generation, now, now + wait)
+        self.schedule.again(generation, now, min(now + wait, until))
 
     def _end(self, generation: Generation, event: Event, now: float) -> bool:
         """Make an end known to table, schedule and slots; False where it had ended before."""
