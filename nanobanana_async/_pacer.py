@@ -56,7 +56,10 @@ class Pacer:
         self._spent = self._burst
 
     def _held(self) -> float:
-        """Return what the bucket holds, to a hundredth of it; a limiter only says what it has room for."""
+        """Return what the bucket holds, to a hundredth of it.
+
+        A limiter tells only whether it has room for some amount.
+        """
         steps = (self._burst * step / 100 for step in range(100, 0, -1))
         there = next((amount for amount in steps if self._limiter.has_capacity(amount)), 0.0)
         return max(there - self._spent, 0.0)

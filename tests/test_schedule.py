@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from itertools import count, cycle, islice
 from math import inf
@@ -49,11 +50,13 @@ class Tasks(RuleBasedStateMachine):
         self.out: set[int] = set()
         self.over: set[int] = set()
 
+    @abstractmethod
     def made(self) -> Schedule[int]:
-        raise NotImplementedError
+        """Build the schedule under test, on `times`."""
 
+    @abstractmethod
     def longest(self, age: float) -> float:
-        raise NotImplementedError
+        """Return the seconds after which a task that was seen at this age is due."""
 
     @initialize(known=st.permutations([COLD, HASTY, ENDLESS]) | st.just([COLD] * 3))
     def know(self, known: list[ClassTimes]) -> None:

@@ -297,9 +297,7 @@ async def test_more_slots_are_there_at_once_and_fewer_when_enough_were_given_bac
 
 
 async def test_a_lower_number_that_was_learned_stays() -> None:
-    subject = await new_slots(10)
-    for holder in range(10):
-        subject.take(holder)
+    subject = await full_slots(10)
     for holder in range(6):
         subject.doubt(holder)
         subject.release(holder)
@@ -313,9 +311,7 @@ async def test_a_lower_number_that_was_learned_stays() -> None:
 
 
 async def test_a_limit_that_changes_while_refusals_are_in_doubt_is_the_new_one_afterwards() -> None:
-    subject = await new_slots(10)
-    for holder in range(10):
-        subject.take(holder)
+    subject = await full_slots(10)
     subject.doubt(0)
     subject.release(0)
     subject.resize(20, optimistic=False)
@@ -441,9 +437,7 @@ async def test_an_answer_that_is_lost_keeps_its_slot_however_far_the_limit_came_
 
 
 async def test_a_limit_that_dips_below_what_was_learned_does_not_make_it_forgotten() -> None:
-    subject = await new_slots(10)
-    for holder in range(10):
-        subject.take(holder)
+    subject = await full_slots(10)
     for holder in range(6):
         subject.doubt(holder)
         subject.release(holder)
@@ -457,9 +451,7 @@ async def test_a_limit_that_dips_below_what_was_learned_does_not_make_it_forgott
 
 
 async def test_a_doubt_outlives_a_limit_that_dips() -> None:
-    subject = await new_slots(10)
-    for holder in range(10):
-        subject.take(holder)
+    subject = await full_slots(10)
     subject.doubt(0)
     doubted = subject.in_force
     subject.resize(doubted - 1, optimistic=False)
