@@ -33,12 +33,16 @@ from nanobanana_async._errors import (
     TaskTimeoutError,
     WrongLoopError,
 )
+from nanobanana_async._journal import Journal, Kind, Record
 from nanobanana_async._limits import Limits
-from nanobanana_async._many import GenerateMany, Outcome
+from nanobanana_async._many import GenerateMany
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics, TaskHandle, TaskStatus
+from nanobanana_async._outcome import Outcome
 from nanobanana_async._polling import Polling
+from nanobanana_async._resume import Resumption
 from nanobanana_async._service_times import ClassTimes, ServiceTimes
 from nanobanana_async._specs import MODELS, ModelSpec
+from nanobanana_async._sqlite_journal import SqliteJournal
 from nanobanana_async._task import Task
 from nanobanana_async._version import __version__
 
@@ -57,10 +61,12 @@ __all__ = [
     "ImageResult",
     "InsufficientBalanceError",
     "InvalidRequestError",
+    "Journal",
     "JournalDamagedError",
     "JournalError",
     "JournalInUseError",
     "JournalVersionError",
+    "Kind",
     "Limits",
     "MissingKeyError",
     "ModelSpec",
@@ -73,11 +79,14 @@ __all__ = [
     "Polling",
     "QueueTimeoutError",
     "RateLimitError",
+    "Record",
     "RequestFields",
     "ResultUnreadableError",
+    "Resumption",
     "ServerError",
     "ServiceTimes",
     "ServiceTimesError",
+    "SqliteJournal",
     "Statistics",
     "SubmitUnknownError",
     "Task",

@@ -25,13 +25,16 @@ from nanobanana_async._errors import (
     WrongLoopError,
 )
 from nanobanana_async._generation import Generation
+from nanobanana_async._journal import Journal
 from nanobanana_async._limits import Limits
 from nanobanana_async._many import GenerateMany, Requests, check_source
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics
 from nanobanana_async._polling import Polling
+from nanobanana_async._resume import Resumption
 from nanobanana_async._service_times import ServiceTimes
 from nanobanana_async._sharing import Sharing
 from nanobanana_async._specs import DEFAULT_MODEL, MODELS
+from nanobanana_async._sqlite_journal import SqliteJournal
 from nanobanana_async._task import Task
 from nanobanana_async._transport import Connections, HttpTransport, Secret, api_root
 from nanobanana_async._validation import checked
@@ -97,6 +100,8 @@ class NanoBananaClient:
             not closed.
         proxy: URL of an HTTP proxy.
         ssl: as in `aiohttp.TCPConnector`.
+        journal: where each submit is recorded before it is sent, and what became of it: a path of
+            an SQLite file, or a `Journal`. `resume` hands out what earlier clients left in it.
         transport: carries requests in place of HTTP, for example the emulator's in-memory front.
 
     Raises:
@@ -123,6 +128,7 @@ class NanoBananaClient:
         session: aiohttp.ClientSession | None = None,
         proxy: str | None = None,
         ssl: SSLContext | bool = True,
+        journal: Journal | str | os.PathLike[str] | None = None,
         transport: Transport | None = None,
     ) -> None:
         self._base_url = base_url or os.environ.get("APIXO_BASE_URL") or DEFAULT_BASE_URL
@@ -149,6 +155,7 @@ class NanoBananaClient:
         self._resubmit_unknown = resubmit_unknown
         self._connections = Connections(session, proxy, ssl)
         self._transport = transport
+        self._journal = _journal_from(journal)
         self._settings = Settings(
             base_url=self._base_url,
             limits=limits,
@@ -166,7 +173,7 @@ class NanoBananaClient:
         return f"<NanoBananaClient {self._base_url}{figures}>"
 
     async def __aenter__(self) -> Self:
-        self._live()
+        await self._live().opened()
         return self
 
     async def __aexit__(
@@ -296,6 +303,30 @@ class NanoBananaClient:
         engine = self._live()
         return await balance(engine.dispatcher, engine.random)
 
+    # What earlier clients left
+
+    def resume(self) -> Resumption:
+        """Take up what earlier clients left in the journal: ``async for outcome in …``.
+
+        Every attempt that may have been paid for and was not acknowledged is handed out, once a
+        client. What runs is tracked again from now on and holds its slot; a submit of which nobody
+        knows what became of it is a `SubmitUnknownError`, which is never sent again by itself, and
+        holds a slot until `unknown_hold` after it was sent. What is not acknowledged
+        (`Outcome.acknowledge`) is handed out again by the next client.
+        """
+        engine = self._live()
+        resumption = Resumption(engine, self._settings.unknown_hold)
+        if engine.is_open:
+            resumption.begin()
+        return resumption
+
+    def sent_keys(self) -> frozenset[str]:
+        """Return the keys of requests that earlier clients sent and that may have been accepted.
+
+        From the journal, so once the client is open; whatever has none of these keys is unpaid.
+        """
+        return self._live().attempts.sent_keys
+
     def unfinished(self) -> list[str]:
         """Return the ids of the tasks that still run, as far as is known; oldest first.
 
@@ -370,7 +401,8 @@ class NanoBananaClient:
                 raise WrongLoopError(
                     "The client must be used inside a running event loop"
                 ) from None
-            self._engine = Engine(self._transport or self._http(), self._settings)
+            transport = self._transport or self._http()
+            self._engine = Engine(transport, self._settings, self._journal)
             if self._key:
                 account = self._key, str(self._root)
                 _SHARING.begin(self, *account)
@@ -433,6 +465,10 @@ class NanoBananaClient:
             return self._timeout
         _check_seconds(timeout=timeout)
         return timeout
+
+
+def _journal_from(journal: Journal | str | os.PathLike[str] | None) -> Journal | None:
+    return SqliteJournal(Path(journal)) if isinstance(journal, str | os.PathLike) else journal
 
 
 def _check_limits(limits: Limits) -> None:

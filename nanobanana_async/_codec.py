@@ -8,11 +8,12 @@ out as `Broken`, because a submit sent again after it may be paid for twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, NewType, TypeAlias, TypeVar
 
+import attrs
 import cattrs
 from attrs import frozen
 
@@ -47,7 +48,10 @@ __all__ = [
     "read_balance",
     "read_look",
     "read_submit",
+    "request_from",
+    "request_record",
     "status_call",
+    "status_from",
     "submit_body",
     "submit_call",
     "tells_nothing",
@@ -58,6 +62,9 @@ _UNAVAILABLE = 503
 _TOO_MANY = 429
 _SAME_CLOCK = 2.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_REQUEST_DEFAULTS = attrs.asdict(ImageRequest(prompt=""))
+for _left_out in ("key", "callback_url"):
+    del _REQUEST_DEFAULTS[_left_out]
 
 
 # What goes out
@@ -88,6 +95,29 @@ def submit_body(request: ImageRequest, spec: ModelSpec) -> bytes:
     if request.callback_url:
         body["callback_url"] = request.callback_url
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def request_record(request: ImageRequest) -> dict[str, Any]:
+    """Return the fields that were given, fit for JSON; `request_from` takes them back.
+
+    Without `callback_url`, which may hold a secret, and `key`, which stands beside the record.
+    """
+    given = {
+        name: getattr(request, name)
+        for name, default in _REQUEST_DEFAULTS.items()
+        if getattr(request, name) != default
+    }
+    if "image_urls" in given:
+        given["image_urls"] = list(given["image_urls"])
+    if "extra" in given:
+        given["extra"] = dict(given["extra"])
+    return given
+
+
+def request_from(record: Mapping[str, Any], key: str | None) -> ImageRequest:
+    """Return the request of a record, for which fields that a later version adds are nothing."""
+    fields = {name: value for name, value in record.items() if name in _REQUEST_DEFAULTS}
+    return ImageRequest(**{"prompt": ""} | fields, key=key)
 
 
 def service_class(request: ImageRequest, spec: ModelSpec) -> ServiceClass:
@@ -284,6 +314,12 @@ def read_look(reply: Reply, base_url: str, task_id: str) -> LookAnswer:
     if task is None or task.taskId != task_id:
         return Broken(_status_error(APIStatusError, "The answer is not about the task", reply))
     return Seen(_status_of(task, data.data), reply.headers.get("date", ""))
+
+
+def status_from(data: Any) -> TaskStatus | None:
+    """Return the status that the API gave as `data`; None where it is none."""
+    task = _structured(data, _Task)
+    return None if task is None else _status_of(task, data)
 
 
 def read_balance(reply: Reply, base_url: str) -> BalanceAnswer:

@@ -20,6 +20,7 @@ from typing import Final
 from attrs import define, field
 
 from nanobanana_async._alarm import Alarm
+from nanobanana_async._attempts import Attempts
 from nanobanana_async._codec import (
     BalanceAnswer,
     Busy,
@@ -37,6 +38,7 @@ from nanobanana_async._errors import (
     APIConnectionError,
     AuthenticationError,
     InsufficientBalanceError,
+    JournalError,
     NanoBananaError,
     WrongLoopError,
     fresh,
@@ -80,6 +82,7 @@ class Dispatcher:
     _gateway: Gateway
     _submits: Submits
     _tracker: Tracker
+    _attempts: Attempts
     _loop: asyncio.AbstractEventLoop
     _base_url: str
     _connect_patience: float
@@ -247,12 +250,28 @@ class Dispatcher:
 
     async def _submit(self, post: Post, attempt: Attempt) -> None:
         generation = post.generation
-        call = submit_call(generation.model, generation.body)
+        try:
+            await self._attempts.sending(generation)
+        except JournalError as error:
+            now = self._loop.time()
+            self._gateway.withdraw(attempt, now)
+            self._submits.not_recorded(post, error, now)
+            self._stop_submits(error)
+        else:
+            await self._post(post, attempt)
+        del self._posts[generation]  # only now: a crash in between would lose it
+        self._alarm.ring()
+
+    async def _post(self, post: Post, attempt: Attempt) -> None:
+        """Send a submit that is on record. What came of it is, too, before anybody is told."""
+        call = submit_call(post.generation.model, post.generation.body)
         read = partial(read_submit, base_url=self._base_url)
+        sent_at = self._loop.time()
         answer = await self._gateway.exchange(attempt, call, read)
         now = self._loop.time()
-        self._submits.answered(post, answer, sent_at=attempt.sent_at, now=now)
-        del self._posts[generation]  # only now: a crash in between would lose it
+        not_recorded = await self._attempts.answered(post.generation, answer)
+        self._submits.answered(post, answer, sent_at=sent_at, now=now)
+        self._stop_submits(not_recorded)
         self._learn(answer, now)
 
     # Looks
@@ -271,7 +290,10 @@ class Dispatcher:
         if isinstance(answer, NotSent):
             self._tracker.at_once(generation, now)
         else:
+            # An end is on record before anybody is told of it.
+            not_recorded = await self._attempts.looked(generation, answer)
             self._tracker.looked(generation, answer, sent_at=attempt.sent_at, now=now)
+            self._stop_submits(not_recorded)
         if generation.answered_at is not None:  # an old task of somebody else is no news
             self._learn_of_credit(answer, now)
         self._learn(answer, now)
@@ -334,6 +356,14 @@ class Dispatcher:
             case Limited() | Busy():
                 self._check_key(error)
         self._alarm.ring()
+
+    def _stop_submits(self, not_recorded: JournalError | None) -> None:
+        """Without a journal nothing more may be bought; what runs is tracked on.
+
+        Those who join later are told when their own `sending` cannot be recorded.
+        """
+        if not_recorded is not None:
+            self._submits.fail_all(not_recorded)
 
     def stop(self, error: NanoBananaError) -> None:
         """Send nothing more: fail who waits in line, who asked, and who awaits a task."""

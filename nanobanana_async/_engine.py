@@ -20,11 +20,19 @@ from anyio import CancelScope
 from attrs import frozen
 
 from nanobanana_async._alarm import Alarm
+from nanobanana_async._attempts import Attempts
 from nanobanana_async._counters import Counters
 from nanobanana_async._dispatcher import Dispatcher
-from nanobanana_async._errors import ClientClosedError, ClientCrashedError, NanoBananaError
+from nanobanana_async._errors import (
+    ClientClosedError,
+    ClientCrashedError,
+    JournalError,
+    NanoBananaError,
+    fresh,
+)
 from nanobanana_async._gateway import Gateway
 from nanobanana_async._generation import Generation
+from nanobanana_async._journal import Journal
 from nanobanana_async._learned import LearnedSchedule
 from nanobanana_async._lifecycle import State
 from nanobanana_async._limits import Limits
@@ -76,7 +84,9 @@ def _schedule(polling: Polling, times: LearnedTimes) -> Schedule[Generation]:
 class Engine:
     """Everything that belongs to one event loop."""
 
-    def __init__(self, transport: Transport, settings: Settings) -> None:
+    def __init__(
+        self, transport: Transport, settings: Settings, journal: Journal | None = None
+    ) -> None:
         """Start in the running loop; `aclose` must be awaited in the end."""
         self.loop = asyncio.get_running_loop()
         self._transport = transport
@@ -106,11 +116,13 @@ class Engine:
         self._submits = Submits(
             self._slots, self.tracker, self._counters, settings.unknown_hold, random
         )
+        self.attempts = Attempts(journal)
         patience = settings.connect_patience
         self.dispatcher = Dispatcher(
             self._gateway,
             self._submits,
             self.tracker,
+            self.attempts,
             self.loop,
             settings.base_url,
             inf if patience is None else patience,
@@ -132,7 +144,7 @@ class Engine:
         """Return the one handle of a generation."""
         handle: Task | None = generation.handle() if generation.handle else None
         if handle is None:
-            handle = Task(generation, self.dispatcher, self.tracker, self.loop)
+            handle = Task(generation, self.dispatcher, self.tracker, self.attempts, self.loop)
             generation.handle = ref(handle)
             finalize(handle, generation.name_unawaited).atexit = False
         if generation.task_id is not None:
@@ -170,10 +182,26 @@ class Engine:
 
     # Life
 
+    @property
+    def is_open(self) -> bool:
+        """True once requests can be sent."""
+        return self._started.done() and self._started.exception() is None
+
+    async def opened(self) -> None:
+        """Return when requests can be sent; raise what keeps them from it.
+
+        Raises:
+            JournalError: the journal cannot be opened.
+        """
+        try:
+            await asyncio.shield(self._started)
+        except NanoBananaError as error:
+            raise fresh(error) from error.__cause__
+
     async def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work`, which reads somebody's source, in a task that is ended on closing."""
         try:
-            await asyncio.shield(self._started)
+            await self.opened()
             self.dispatcher.check()
         except BaseException:
             work.close()
@@ -205,9 +233,14 @@ class Engine:
                 await self._transport.aclose()
 
     async def _own(self) -> None:
-        error: ClientClosedError | ClientCrashedError = ClientClosedError("The client was closed")
+        error: NanoBananaError = ClientClosedError("The client was closed")
         interrupt: BaseException | None = None
         try:
+            try:
+                await self.attempts.open()
+            except JournalError as failed:
+                error = failed
+                return
             async with asyncio.TaskGroup() as group:
                 self._started.set_result(group)
                 group.create_task(self.dispatcher.run(group))
@@ -234,6 +267,7 @@ class Engine:
             self.dispatcher.cut_off(error)
             self._name_unfinished()
             await self._end_readers()
+            await self.attempts.aclose()
             await self._transport.aclose()
 
     def _owner_ended(self, owner: asyncio.Task[None]) -> None:

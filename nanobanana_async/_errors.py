@@ -35,7 +35,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from attrs import frozen
@@ -330,7 +330,7 @@ class DownloadError(NanoBananaError):
 
 
 class JournalError(NanoBananaError):
-    """Root of the errors of the durable record."""
+    """Root of the errors of the durable record: it cannot be opened, or not be written."""
 
 
 class JournalInUseError(JournalError):
@@ -342,7 +342,17 @@ class JournalVersionError(JournalError):
 
 
 class JournalDamagedError(JournalError):
-    """The journal cannot be read whole."""
+    """The journal cannot be read whole; the file is left as it is.
+
+    Attributes:
+        task_ids: what could be read: by the key of its request, the id of each accepted task.
+    """
+
+    def __init__(
+        self, message: str, *, task_ids: Mapping[str, str] | None = None, **known: Any
+    ) -> None:
+        super().__init__(message, **known)
+        self.task_ids = dict(task_ids or {})
 
 
 class ServiceTimesError(NanoBananaError):

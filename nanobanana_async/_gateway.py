@@ -160,6 +160,11 @@ class Gateway:
         self._counters.requests[kind] += 1
         return Attempt(kind, now, about, *(gate.enter() for gate in self._gates))
 
+    def withdraw(self, attempt: Attempt, now: float) -> None:
+        """It is not sent after all: give back what `begin` took."""
+        self._take_back(attempt, now)
+        self.network.probe_told_nothing(attempt.network_probe, now)
+
     async def exchange(
         self, attempt: Attempt, call: Call, read: Callable[[Reply], T]
     ) -> T | NotSent | Broken:
@@ -185,11 +190,7 @@ class Gateway:
 
     def _not_sent(self, attempt: Attempt, cause: str) -> NotSent:
         now = self._loop.time()
-        self._under_way[attempt.kind] -= 1
-        self._counters.requests[attempt.kind] -= 1
-        self._ledger.not_sent()
-        self.health.gate.probe_told_nothing(attempt.health_probe, now)
-        self.refusals.gate.probe_told_nothing(attempt.rate_probe, now)
+        self._take_back(attempt, now)
         if self.network.is_open:
             _logger.warning(
                 "No connection to the API: %s. Trying on", cause, extra={"cause": cause}
@@ -198,6 +199,13 @@ class Gateway:
         else:
             self.network.probe_failed(attempt.network_probe, now)
         return NotSent(cause)
+
+    def _take_back(self, attempt: Attempt, now: float) -> None:
+        self._under_way[attempt.kind] -= 1
+        self._counters.requests[attempt.kind] -= 1
+        self._ledger.not_sent()
+        self.health.gate.probe_told_nothing(attempt.health_probe, now)
+        self.refusals.gate.probe_told_nothing(attempt.rate_probe, now)
 
     def _no_answer(self, attempt: Attempt, cause: str) -> Broken:
         self._gave_up(attempt)

@@ -61,6 +61,9 @@ class Generation:
     handle: weakref.ref[Any] | None = None
     """The `Task` that callers hold, if any: weakly, for a handle refers to its generation."""
 
+    attempts: list[int] = field(factory=list)
+    """Numbers in the journal of its submits that may have been accepted."""
+
     # What looks have taught.
     age_from: float = 0.0
     """The loop's time from which its age counts: midway between send and answer of the submit."""

@@ -14,7 +14,7 @@ from math import inf
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from nanobanana_async._alarm import Alarm
 from nanobanana_async._engine import Engine
@@ -24,6 +24,7 @@ from nanobanana_async._errors import (
     ClientClosedError,
     ClientCrashedError,
     InsufficientBalanceError,
+    JournalError,
     NanoBananaError,
     NotSubmittedError,
     TaskTimeoutError,
@@ -31,11 +32,12 @@ from nanobanana_async._errors import (
 )
 from nanobanana_async._generation import Generation
 from nanobanana_async._models import ImageRequest, ImageResult
+from nanobanana_async._outcome import Outcome
 from nanobanana_async._submits import not_submitted, truth
 from nanobanana_async._unawaited import name_unawaited
 from nanobanana_async._waiting import timed_out
 
-__all__ = ["GenerateMany", "Outcome", "Requests", "check_source"]
+__all__ = ["GenerateMany", "Requests", "check_source"]
 
 Requests: TypeAlias = Iterable[str | ImageRequest] | AsyncIterable[str | ImageRequest]
 
@@ -45,20 +47,7 @@ _READ_AT_ONCE: Final = 50
 # What ends a run: at once, or when what was not sent has been handed out, or what runs, too.
 _AT_ONCE = (AuthenticationError, ClientClosedError, ClientCrashedError)
 _WHEN_THE_UNSENT_ARE_OUT = APIConnectionError
-_WHEN_DONE = (InsufficientBalanceError,)
-
-
-@frozen(kw_only=True)
-class Outcome:
-    """What became of one request: a result or an error."""
-
-    index: int
-    """Its place in what was handed in, from 0."""
-    key: str | None
-    """The request's own `key`."""
-    request: ImageRequest
-    result: ImageResult | None = None
-    error: NanoBananaError | None = None
+_WHEN_DONE = (InsufficientBalanceError, JournalError)
 
 
 def check_source(requests: object) -> None:
@@ -232,12 +221,13 @@ class _Run:
     def _start(self, index: int, request: str | ImageRequest) -> None:
         if not isinstance(request, ImageRequest):
             request = ImageRequest(request)
-        outcome = partial(Outcome, index=index, key=request.key, request=request)
+        bare = partial(Outcome, index=index, key=request.key, request=request)
         try:
             generation = self.prepare(request)
         except NanoBananaError as error:
-            self._hand_out(outcome(error=error))
+            self._hand_out(bare(error=error))
             return
+        outcome = partial(self._outcome, bare, generation)
         generation.waiters += 1
         generation.result.add_done_callback(partial(self._ended, generation, outcome))
         waiting = self._live[generation] = _Waiting(outcome)
@@ -259,6 +249,22 @@ class _Run:
                 self._hand_out(outcome(error=error), generation)
             else:
                 self._hand_out(outcome(result=done.result()))
+
+    def _outcome(
+        self,
+        bare: Callable[..., Outcome],
+        generation: Generation,
+        *,
+        result: ImageResult | None = None,
+        error: NanoBananaError | None = None,
+    ) -> Outcome:
+        attempts = tuple(generation.attempts)
+        return bare(
+            result=result,
+            error=error,
+            attempt=attempts[-1] if attempts else None,
+            acknowledge=partial(self.engine.attempts.acknowledge, attempts),
+        )
 
     def _time_out(self, generation: Generation, outcome: Callable[..., Outcome]) -> None:
         self._forget(generation)

@@ -19,6 +19,7 @@ from nanobanana_async._errors import (
     APIStatusError,
     AuthenticationError,
     InsufficientBalanceError,
+    JournalError,
     NanoBananaError,
     NotSubmittedError,
     QueueTimeoutError,
@@ -135,6 +136,12 @@ class Submits:
                 self._lose(generation, error, now)
             case _:
                 assert_never(answer)
+
+    def not_recorded(self, post: Post, error: JournalError, now: float) -> None:
+        """It was not sent, since the journal could not be written."""
+        self._credit.probe_told_nothing(post.credit_probe, now)
+        self._doubt.probe_told_nothing(post.doubt_probe, now)
+        self._refuse(post.generation, fresh(error), now)
 
     def _learn(self, post: Post, answer: SubmitAnswer | NotSent, now: float) -> None:
         if isinstance(answer, Accepted):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Generator
 from typing import Any, Final, cast
 
+from nanobanana_async._attempts import Attempts
 from nanobanana_async._changes import Changes, tells
 from nanobanana_async._dispatcher import Dispatcher
 from nanobanana_async._errors import TaskTimeoutError
@@ -31,11 +32,13 @@ class Task:
         generation: Generation,
         dispatcher: Dispatcher,
         tracker: Tracker,
+        attempts: Attempts,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._generation = generation
         self._dispatcher = dispatcher
         self._tracker = tracker
+        self._attempts = attempts
         self._loop = loop
 
     def __repr__(self) -> str:
@@ -122,6 +125,16 @@ class Task:
                 yield self._told(status)
         finally:
             generation.waiters -= 1
+
+    async def acknowledge(self) -> None:
+        """Note in the journal that what became of it is in a safe place: `resume` leaves it out.
+
+        Returns when that is on the disk; does nothing without a journal. Cancelled, it is noted.
+
+        Raises:
+            JournalError: the journal cannot be written; `resume` will hand it out again.
+        """
+        await self._attempts.acknowledge(self._generation.attempts)
 
     async def _last_status(self) -> TaskStatus:
         """Return how the task was seen to end, or raise what it ended with."""

@@ -30,13 +30,13 @@ from nanobanana_async._errors import (
 from nanobanana_async._failures import failure
 from nanobanana_async._generation import Generation
 from nanobanana_async._lifecycle import Event, State
-from nanobanana_async._models import ImageResult, TaskStatus
+from nanobanana_async._models import ImageRequest, ImageResult, TaskStatus
 from nanobanana_async._retry import Backoff
 from nanobanana_async._schedule import Schedule
 from nanobanana_async._service_times import LearnedTimes
 from nanobanana_async._slots import Slots
 
-__all__ = ["STATUS_PATIENCE", "Tracker", "refused_for_long"]
+__all__ = ["STATUS_PATIENCE", "Tracker", "refused_for_long", "result_of"]
 
 _logger = logging.getLogger("nanobanana_async")
 
@@ -85,6 +85,16 @@ class Tracker:
         generation.age_from = now
         self.tasks[str(generation.task_id)] = generation
         self.schedule.add(generation, generation.service_class, now)
+
+    def resume(self, generation: Generation, age: float, now: float) -> None:
+        """Take in a task that an earlier client submitted: it is known to run, and counts at once.
+
+        `age` is in seconds, as the wall clock has it; the first look corrects it.
+        """
+        generation.age_from = now - age
+        self.tasks[str(generation.task_id)] = generation
+        self.slots.adopt(generation)
+        self.schedule.add(generation, generation.service_class, generation.age_from)
 
     def looked(
         self, generation: Generation, answer: LookAnswer, *, sent_at: float, now: float
@@ -195,15 +205,7 @@ class Tracker:
         if not self._end(generation, Event.SUCCEEDED, now):
             return
         self.counters.succeeded += 1
-        result = ImageResult(
-            task_id=status.task_id,
-            urls=status.urls,
-            created_at=status.created_at,
-            completed_at=status.completed_at,
-            processing_time=status.processing_time,
-            request=generation.request,
-        )
-        generation.succeed(result)
+        generation.succeed(result_of(status, generation.request))
 
     def _failed(self, generation: Generation, status: TaskStatus, now: float) -> None:
         if self._end(generation, Event.FAILED, now):
@@ -273,6 +275,18 @@ class Tracker:
                 status.state,
                 extra={"task_id": status.task_id, "state": status.state},
             )
+
+
+def result_of(status: TaskStatus, request: ImageRequest | None) -> ImageResult:
+    """Return what a task that succeeded with readable URLs has brought."""
+    return ImageResult(
+        task_id=status.task_id,
+        urls=status.urls,
+        created_at=status.created_at,
+        completed_at=status.completed_at,
+        processing_time=status.processing_time,
+        request=request,
+    )
 
 
 def refused_for_long() -> RateLimitError:

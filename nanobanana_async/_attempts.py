@@ -1,0 +1,163 @@
+"""What a client writes into its journal, and what it found there.
+
+Everything that is known of money goes through here before it is acted on: that a submit is about to
+leave, whether it was accepted, and how its task ended. Without a journal all of it does nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import define, field
+
+from nanobanana_async._codec import (
+    Accepted,
+    Broken,
+    Limited,
+    LookAnswer,
+    Seen,
+    SubmitAnswer,
+    request_record,
+)
+from nanobanana_async._errors import JournalDamagedError, JournalError, NanoBananaError
+from nanobanana_async._gateway import NotSent
+from nanobanana_async._generation import Generation
+from nanobanana_async._journal import Journal, Kind, Past, Record, Replay
+
+__all__ = ["Attempts", "unix_time"]
+
+_logger = logging.getLogger("nanobanana_async")
+
+
+def unix_time() -> float:
+    """Read the wall clock: the only one that goes on while no process runs."""
+    return datetime.now(UTC).timestamp()
+
+
+@define
+class Attempts:
+    """The attempts of one client, with those that its journal held when it was opened."""
+
+    _journal: Journal | None
+    _last: int = field(default=0, init=False)
+    _left: dict[int, Past] = field(factory=dict, init=False)
+    """Of earlier clients, by number: not acknowledged, and not handed out by `resume` yet."""
+    sent_keys: frozenset[str] = field(factory=frozenset, init=False)
+    """Keys under which earlier clients sent something that may have been accepted."""
+
+    async def open(self) -> None:
+        """Open the journal. Raises `JournalError`."""
+        if self._journal is None:
+            return
+        replay = Replay()
+        try:
+            await self._journal.open(replay.apply)
+        except JournalDamagedError as error:
+            error.task_ids = {
+                past.key: past.task_id
+                for past in replay.attempts.values()
+                if past.key is not None and past.task_id is not None
+            }
+            raise
+        self._last = max(replay.attempts, default=0)
+        paid = [past for past in replay.attempts.values() if past.may_be_paid]
+        self._left = {past.number: past for past in paid if not past.acknowledged}
+        self.sent_keys = frozenset(past.key for past in paid if past.key is not None)
+
+    async def aclose(self) -> None:
+        """Let go of the journal; all that was recorded is safe."""
+        if self._journal is not None:
+            await self._journal.aclose()
+
+    def take_left(self) -> list[Past]:
+        """Take what earlier clients left, in the order of sending; later there is nothing."""
+        left, self._left = list(self._left.values()), {}
+        return left
+
+    # Records. Those of what has happened already do not raise: it has happened all the same.
+
+    async def sending(self, generation: Generation) -> None:
+        """A submit is about to leave.
+
+        Raises:
+            JournalError: it is not recorded, so it must not.
+        """
+        if self._journal is None:
+            return
+        self._last += 1
+        number, request = self._last, generation.request
+        data = {
+            "key": request.key if request else None,
+            "model": generation.model,
+            "request": request_record(request) if request else {},
+        }
+        await self._journal.write(Record(number, Kind.SENDING, unix_time(), data))
+        generation.attempts.append(number)
+
+    async def answered(
+        self, generation: Generation, answer: SubmitAnswer | NotSent
+    ) -> JournalError | None:
+        """Record what the answer to its submit says; an error is returned, and logged."""
+        if not generation.attempts:
+            return None
+        number = generation.attempts[-1]
+        match answer:
+            case Accepted(task_id):
+                return await self._note(number, Kind.ACCEPTED, {"task_id": task_id})
+            case Broken(error):
+                return await self._note(number, Kind.LOST, {"error": _text(error)})
+            case _:
+                generation.attempts.pop()
+                return await self._note(number, Kind.REFUSED, {"error": _reason(answer)})
+
+    async def looked(self, generation: Generation, answer: LookAnswer) -> JournalError | None:
+        """Record what a look says, where it is an end; an error is returned, and logged."""
+        match answer:
+            case Seen(status) if generation.attempts and (status.urls or status.state == "failed"):
+                number = generation.attempts[-1]
+                return await self._note(number, Kind.ENDED, {"status": status.raw})
+        return None
+
+    async def acknowledge(self, attempts: Iterable[int]) -> None:
+        """Somebody has what became of them in a safe place.
+
+        Raises:
+            JournalError: it could not be written; they will be handed out again.
+        """
+        if self._journal is not None:
+            for number in attempts:
+                await self._journal.write(Record(number, Kind.ACKNOWLEDGED, unix_time()))
+
+    async def _note(self, number: int, kind: Kind, data: Mapping[str, Any]) -> JournalError | None:
+        if self._journal is None:
+            return None
+        try:
+            await self._journal.write(Record(number, kind, unix_time(), data))
+        except JournalError as error:
+            task_id = data.get("task_id")
+            _logger.error(  # noqa: TRY400 - the error is handed on; its traceback says nothing more
+                "Not recorded in the journal: attempt %d was %s %s",
+                number,
+                kind.value,
+                task_id or "",
+                extra={"task_id": task_id},
+            )
+            return error
+        return None
+
+
+def _reason(answer: SubmitAnswer | NotSent) -> str:
+    match answer:
+        case NotSent(cause):
+            return cause
+        case Limited() | Accepted():
+            return "HTTP status 429"
+        case _:
+            return _text(answer.error)
+
+
+def _text(error: NanoBananaError) -> str:
+    return f"{error.args[0]} ({type(error).__name__})"

@@ -1,0 +1,142 @@
+"""What a journal holds, and what follows from it.
+
+A journal is a list of records that only grows. Each attempt to submit a request begins with
+`SENDING`, written before the request leaves; its outcome follows as soon as it is known. So what is
+in no record was never sent, and an attempt without an outcome may be running and paid for. Pure:
+what follows from the records is a fold over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Protocol
+
+from attrs import define, field, frozen
+
+__all__ = ["Journal", "Kind", "Past", "Record", "Replay"]
+
+
+class Kind(Enum):
+    """What happened to an attempt. The values are those on disk."""
+
+    SENDING = "sending"
+    """It is about to leave: `key`, `model` and `request`, the fields that were given."""
+    REFUSED = "refused"
+    """It was certainly not accepted: `error`. What is sent again is another attempt."""
+    ACCEPTED = "accepted"
+    """It runs and is paid for: `task_id`."""
+    LOST = "lost"
+    """Its answer was lost, it may be running: `error`."""
+    ENDED = "ended"
+    """The API says how it ended: `status`, as the API gave it."""
+    ACKNOWLEDGED = "acknowledged"
+    """Whoever asked for it has what became of it in a safe place."""
+
+
+@frozen
+class Record:
+    """One line of a journal."""
+
+    attempt: int
+    """The number of the attempt, unique in its journal."""
+    kind: Kind
+    at: float
+    """Unix time in seconds."""
+    data: Mapping[str, Any] = field(factory=dict)
+    """What `kind` says; fit for JSON."""
+
+
+class Journal(Protocol):
+    """A durable record of attempts. One client has it at a time."""
+
+    async def open(self, take: Callable[[Record], None]) -> None:
+        """Take possession of it, and hand each record that it holds to `take`, oldest first.
+
+        `take` may be called in another thread, but never after this has returned or raised.
+
+        Raises:
+            JournalInUseError: somebody else has it.
+            JournalVersionError: another version wrote it.
+            JournalDamagedError: it cannot be read whole; `take` was given what can be trusted.
+            JournalError: it cannot be opened or written.
+        """
+        ...
+
+    async def write(self, record: Record) -> None:
+        """Return when the record is safe, a power cut included. Cancelled, it is written on.
+
+        Raises:
+            JournalError: it could not be written, and nothing can be from now on.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Write what is under way and let go. Does no harm when called again."""
+        ...
+
+
+@define
+class Past:
+    """What the records say of one attempt."""
+
+    number: int
+    sent_at: float
+    """Unix time in seconds."""
+    key: str | None
+    sent: Mapping[str, Any]
+    """What `SENDING` holds; empty once acknowledged: 100,000 of these have to fit into memory."""
+    kind: Kind = Kind.SENDING
+    """The last of its records that is no acknowledgement."""
+    since: float = 0.0
+    """Unix time of that record."""
+    task_id: str | None = None
+    data: Mapping[str, Any] = field(factory=dict)
+    """What that record holds; empty once acknowledged."""
+    acknowledged: bool = False
+
+    @property
+    def may_be_paid(self) -> bool:
+        """False where it was certainly not accepted."""
+        return self.kind is not Kind.REFUSED
+
+
+_MAY_FOLLOW: Mapping[Kind, frozenset[Kind]] = {
+    Kind.SENDING: frozenset({Kind.REFUSED, Kind.ACCEPTED, Kind.LOST}),
+    Kind.ACCEPTED: frozenset({Kind.ENDED}),
+}
+_NOTHING: Mapping[str, Any] = {}
+
+
+@define
+class Replay:
+    """The fold: give it the records in their order, then look at `attempts`."""
+
+    attempts: dict[int, Past] = field(factory=dict, init=False)
+    """By number, in the order of their sending."""
+
+    def apply(self, record: Record) -> None:
+        """Take in the next record.
+
+        Raises:
+            ValueError: it cannot follow those before it; nothing has changed.
+        """
+        past = self.attempts.get(record.attempt)
+        if record.kind is Kind.SENDING:
+            if past is not None:
+                raise ValueError(f"attempt {record.attempt} is sent twice")
+            self.attempts[record.attempt] = Past(
+                record.attempt, record.at, record.data.get("key"), record.data, since=record.at
+            )
+        elif past is None:
+            raise ValueError(f"attempt {record.attempt} was {record.kind.value}, and never sent")
+        elif record.kind is Kind.ACKNOWLEDGED:
+            past.acknowledged = True
+            past.sent = past.data = _NOTHING
+        elif record.kind in _MAY_FOLLOW.get(past.kind, ()):
+            past.kind, past.since = record.kind, record.at
+            past.data = _NOTHING if past.acknowledged else record.data
+            past.task_id = record.data.get("task_id", past.task_id)
+        else:
+            was, now = past.kind.value, record.kind.value
+            raise ValueError(f"attempt {record.attempt} was {was} and then {now}")

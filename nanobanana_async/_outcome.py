@@ -1,0 +1,40 @@
+"""What became of one request of many."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from attrs import field, frozen
+
+from nanobanana_async._errors import NanoBananaError
+from nanobanana_async._models import ImageRequest, ImageResult
+
+__all__ = ["Outcome"]
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What became of one request: a result or an error."""
+
+    index: int
+    """Its place in what was handed in, from 0; in `resume`, in the order of sending."""
+    key: str | None
+    """The request's own `key`."""
+    request: ImageRequest
+    result: ImageResult | None = None
+    error: NanoBananaError | None = None
+    attempt: int | None = None
+    """The number in the journal of its last submit; None where there is no journal, or no submit
+    that may have been accepted."""
+    _acknowledge: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, eq=False)
+
+    async def acknowledge(self) -> None:
+        """Note in the journal that this outcome is in a safe place: `resume` leaves it out.
+
+        Returns when that is on the disk; does nothing without a journal. Cancelled, it is noted.
+
+        Raises:
+            JournalError: the journal cannot be written; `resume` will hand it out again.
+        """
+        if self._acknowledge is not None:
+            await self._acknowledge()

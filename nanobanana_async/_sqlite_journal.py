@@ -1,0 +1,294 @@
+"""A journal in one SQLite file, written by one thread that commits whatever has come together.
+
+One connection, with an exclusive lock on the file for as long as it is open. That keeps a second
+process out, and is safe with the versions of SQLite (before 3.51.3) in which several connections
+that reset a write-ahead log can corrupt it. ``synchronous=FULL``: what was reported as written
+survives a power cut.
+
+A journal that has lost its end would have requests sent, and paid for, a second time. So each record
+carries a checksum over itself and all before it, and a small file beside the journal, the mark, says
+how many records there are at least. Pages that were damaged, and a log that was cut off, are noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from struct import Struct
+from typing import Any, Final, TypeAlias
+from zlib import crc32
+
+from attrs import define, field
+
+from nanobanana_async._errors import (
+    JournalDamagedError,
+    JournalError,
+    JournalInUseError,
+    JournalVersionError,
+)
+from nanobanana_async._journal import Kind, Record
+
+__all__ = ["SqliteJournal"]
+
+_APPLICATION: Final = 0x6E616E6F  # "nano"
+_VERSION: Final = 1
+_SCHEMA: Final = (
+    "CREATE TABLE records (number INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, "
+    "kind TEXT NOT NULL, at REAL NOT NULL, data TEXT NOT NULL, checksum INTEGER NOT NULL)"
+)
+_INSERT: Final = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)"
+_SELECT: Final = "SELECT number, attempt, kind, at, data, checksum FROM records ORDER BY number"
+_KEPT: Final = "It was left as it is; what was sent after that is not known"
+_MOST_AT_ONCE: Final = 1000
+
+_Row: TypeAlias = tuple[int, int, str, float, str, int]
+_Job: TypeAlias = tuple[Record, asyncio.Future[None]]
+
+
+@define(eq=False)
+class SqliteJournal:
+    """A `Journal` in an SQLite file at `path`, which is made where there is none.
+
+    What it does and raises is `Journal`'s. Beside it stand its log (``-wal``), while it is open, and
+    its mark (``-mark``): copy all of them, or none.
+    """
+
+    path: Path = field(converter=Path)
+    _loop: asyncio.AbstractEventLoop = field(init=False)
+    _jobs: SimpleQueue[_Job | None] = field(init=False)
+    _over: asyncio.Future[None] | None = field(default=None, init=False)
+    """Done when the thread has ended; None while there is none."""
+    _broken: JournalError | None = field(default=None, init=False)
+
+    async def open(self, take: Callable[[Record], None]) -> None:
+        """Open the file, and hand its records to `take`, in a thread."""
+        self._loop = asyncio.get_running_loop()
+        self._jobs, self._broken = SimpleQueue(), None
+        opened: asyncio.Future[None] = self._loop.create_future()
+        self._over = self._loop.create_future()
+        # A daemon: a program that ends without closing must not hang. What was reported is safe.
+        threading.Thread(
+            target=self._work, args=(take, opened), name="nanobanana_async journal", daemon=True
+        ).start()
+        try:
+            await asyncio.shield(opened)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def write(self, record: Record) -> None:
+        """Return when the record is on the disk; those that come together share a commit."""
+        if self._broken is not None:
+            raise self._broken
+        written: asyncio.Future[None] = self._loop.create_future()
+        self._jobs.put((record, written))
+        await asyncio.shield(written)
+
+    async def aclose(self) -> None:
+        """Write what is under way and close the file."""
+        if self._over is not None:
+            self._jobs.put(None)
+            await asyncio.shield(self._over)
+
+    # In the thread
+
+    def _work(self, take: Callable[[Record], None], opened: asyncio.Future[None]) -> None:
+        file = _File(self.path)
+        try:
+            file.open(take)
+            self._tell([opened])
+            while (jobs := self._next_jobs()) is not None:
+                self._write(file, jobs)
+        except Exception as error:  # noqa: BLE001 - a thread that dies unheard leaves all waiting
+            self._refuse(opened, _named(error, self.path))
+        finally:
+            file.close()
+            self._tell([self._over] if self._over else [])
+
+    def _next_jobs(self) -> list[_Job] | None:
+        """Wait for one, and take whatever else has come meanwhile; None when it is to end."""
+        if (job := self._jobs.get()) is None:
+            return None
+        jobs = [job]
+        while len(jobs) < _MOST_AT_ONCE and not self._jobs.empty():
+            if (job := self._jobs.get()) is None:
+                self._jobs.put(None)
+                break
+            jobs.append(job)
+        return jobs
+
+    def _write(self, file: _File, jobs: list[_Job]) -> None:
+        futures = [written for _, written in jobs]
+        try:
+            file.write([record for record, _ in jobs])
+        except Exception as error:
+            self._broken = _named(error, self.path)
+            self._tell(futures, self._broken)
+            raise self._broken from error
+        self._tell(futures)
+
+    def _refuse(self, opened: asyncio.Future[None], error: JournalError) -> None:
+        """Nothing can be written any more; those whose record is not safe are told."""
+        self._broken = error
+        self._tell([opened], error)
+        while (job := self._jobs.get()) is not None:
+            self._tell([job[1]], error)
+
+    def _tell(self, futures: list[asyncio.Future[None]], error: JournalError | None = None) -> None:
+        def tell() -> None:
+            for future in futures:
+                if future.done():
+                    continue
+                if error is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(error)
+                    future.exception()  # marks it as retrieved: its caller may have gone
+
+        with suppress(RuntimeError):  # the loop was closed under a client that was not
+            self._loop.call_soon_threadsafe(tell)
+
+
+@define
+class _File:
+    """The file itself. Numbers its rows, and links each to all before it by its checksum."""
+
+    path: Path
+    _connection: sqlite3.Connection | None = field(default=None, init=False)
+    _mark: _Mark | None = field(default=None, init=False)
+    _number: int = field(default=0, init=False)
+    _checksum: int = field(default=_VERSION, init=False)
+
+    def open(self, take: Callable[[Record], None]) -> None:
+        if not self.path.parent.is_dir():
+            raise JournalError(f"{self.path} cannot be made: there is no such folder")
+        self._connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+        _lock(self._connection, self.path)
+        try:
+            for row in self._connection.execute(_SELECT):
+                take(self._checked(row))
+        except (sqlite3.Error, UnicodeError) as error:  # or a text that is none
+            raise self._damaged() from error
+        self._mark = _Mark(self.path.with_name(f"{self.path.name}-mark"))
+        if self._number < self._mark.read():
+            raise self._damaged()
+
+    def write(self, records: list[Record]) -> None:
+        if self._connection is None or self._mark is None:
+            raise JournalError(f"{self.path} is not open")
+        number, checksum = self._number, self._checksum
+        try:
+            self._connection.execute("BEGIN")
+            self._connection.executemany(_INSERT, [self._row(record) for record in records])
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._number, self._checksum = number, checksum
+            raise
+        # After the commit: the mark never says more than what is safe.
+        self._mark.write(self._number)
+
+    def close(self) -> None:
+        if self._mark is not None:
+            self._mark.close()
+        if self._connection is not None:
+            with suppress(
+                sqlite3.Error
+            ):  # its last checkpoint; the log is read at the next opening
+                self._connection.close()
+
+    def _row(self, record: Record) -> _Row:
+        data = json.dumps(record.data, ensure_ascii=True, separators=(",", ":"))
+        self._number += 1
+        fields = (self._number, record.attempt, record.kind.value, record.at, data)
+        self._checksum = _next_checksum(fields, self._checksum)
+        return (*fields, self._checksum)
+
+    def _checked(self, row: tuple[Any, ...]) -> Record:
+        number, attempt, kind, at, data, checksum = row
+        expected = _next_checksum(row[:5], self._checksum)
+        if number != self._number + 1 or checksum != expected:
+            raise self._damaged()
+        self._number, self._checksum = number, checksum
+        return Record(attempt, Kind(kind), at, json.loads(data))
+
+    def _damaged(self) -> JournalDamagedError:
+        return JournalDamagedError(
+            f"{self.path} is damaged: it can be trusted up to record {self._number}", advice=_KEPT
+        )
+
+
+def _next_checksum(fields: tuple[Any, ...], before: int) -> int:
+    return crc32(repr(fields).encode(), before)
+
+
+class _Mark:
+    """How many records there are at least, in a file that is overwritten in place.
+
+    Not forced to the disk: after a power cut it may say less than there are, but never more.
+    """
+
+    _layout: Final = Struct(">QI")
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+
+    def read(self) -> int:
+        """Return the number; 0 where it cannot be read, which proves nothing."""
+        content = os.read(self._file, self._layout.size + 1)
+        if len(content) != self._layout.size:
+            return 0
+        number, checksum = self._layout.unpack(content)
+        return number if checksum == crc32(content[:8]) else 0
+
+    def write(self, number: int) -> None:
+        os.lseek(self._file, 0, os.SEEK_SET)
+        os.write(self._file, self._layout.pack(number, crc32(number.to_bytes(8, "big"))))
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def _lock(connection: sqlite3.Connection, path: Path) -> None:
+    """Lock the file, and make it a journal where it is new."""
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application != _APPLICATION:
+        raise JournalDamagedError(f"{path} is no journal", advice="Give another file")
+    if tables and version != _VERSION:
+        raise JournalVersionError(
+            f"{path} is of version {version}, not {_VERSION}", advice="Finish it with that version"
+        )
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("BEGIN IMMEDIATE")  # takes the lock, which is then kept
+    if not tables:
+        connection.execute(f"PRAGMA application_id={_APPLICATION}")
+        connection.execute(f"PRAGMA user_version={_VERSION}")
+        connection.execute(_SCHEMA)
+    connection.execute("COMMIT")
+
+
+def _named(error: Exception, path: Path) -> JournalError:
+    """Say what an error of SQLite or of the system means here."""
+    if isinstance(error, JournalError):
+        return error
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return JournalInUseError(f"{path} is in use", advice="One client can have it at a time")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return JournalDamagedError(f"{path} is damaged: {error}", advice=_KEPT)
+    if name.startswith("SQLITE_CANTOPEN"):
+        return JournalError(f"{path} cannot be opened: {error}", advice="Choose another place")
+    return JournalError(
+        f"{path} cannot be written: {error}",
+        advice="Nothing more is submitted. See to the disk, then start anew",
+    )
