@@ -42,6 +42,7 @@ class Attempts:
     """The attempts of one client, with those that its journal held when it was opened."""
 
     _journal: Journal | None
+    _open: bool = field(default=False, init=False)
     _last: int = field(default=0, init=False)
     _left: dict[int, Past] = field(factory=dict, init=False)
     """Of earlier clients, by number: not acknowledged, and not handed out by `resume` yet."""
@@ -62,6 +63,7 @@ class Attempts:
                 if past.key is not None and past.task_id is not None
             }
             raise
+        self._open = True
         self._last = max(replay.attempts, default=0)
         paid = [past for past in replay.attempts.values() if past.may_be_paid]
         self._left = {past.number: past for past in paid if not past.acknowledged}
@@ -69,7 +71,7 @@ class Attempts:
 
     async def aclose(self) -> None:
         """Let go of the journal; all that was recorded is safe."""
-        if self._journal is not None:
+        if self._journal is not None and self._open:
             await self._journal.aclose()
 
     def take_left(self) -> list[Past]:

@@ -173,7 +173,12 @@ class NanoBananaClient:
         return f"<NanoBananaClient {self._base_url}{figures}>"
 
     async def __aenter__(self) -> Self:
-        await self._live().opened()
+        engine = self._live()
+        try:
+            await engine.opened()
+        except BaseException:  # who does not get in does not come to `__aexit__` either
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
