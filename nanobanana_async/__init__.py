@@ -38,11 +38,13 @@ from nanobanana_async._limits import Limits
 from nanobanana_async._many import GenerateMany
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics, TaskHandle, TaskStatus
 from nanobanana_async._outcome import Outcome
+from nanobanana_async._picture import Picture
 from nanobanana_async._polling import Polling
 from nanobanana_async._resume import Resumption
 from nanobanana_async._service_times import ClassTimes, ServiceTimes
 from nanobanana_async._specs import MODELS, ModelSpec
 from nanobanana_async._sqlite_journal import SqliteJournal
+from nanobanana_async._storage import LocalFolder, Sink, Storage
 from nanobanana_async._task import Task
 from nanobanana_async._version import __version__
 
@@ -68,6 +70,7 @@ __all__ = [
     "JournalVersionError",
     "Kind",
     "Limits",
+    "LocalFolder",
     "MissingKeyError",
     "ModelSpec",
     "NanoBananaClient",
@@ -76,6 +79,7 @@ __all__ = [
     "NotSubmittedError",
     "Outcome",
     "PermissionDeniedError",
+    "Picture",
     "Polling",
     "QueueTimeoutError",
     "RateLimitError",
@@ -87,7 +91,9 @@ __all__ = [
     "ServiceTimes",
     "ServiceTimesError",
     "SqliteJournal",
+    "Sink",
     "Statistics",
+    "Storage",
     "SubmitUnknownError",
     "Task",
     "TaskError",

@@ -26,15 +26,19 @@ from nanobanana_async._errors import (
 )
 from nanobanana_async._generation import Generation
 from nanobanana_async._journal import Journal
+from nanobanana_async._hops import Hops
+from nanobanana_async._hosts import HostRules, is_loopback
 from nanobanana_async._limits import Limits
 from nanobanana_async._many import GenerateMany, Requests, check_source
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics
+from nanobanana_async._picture import Picture
 from nanobanana_async._polling import Polling
 from nanobanana_async._resume import Resumption
 from nanobanana_async._service_times import ServiceTimes
 from nanobanana_async._sharing import Sharing
 from nanobanana_async._specs import DEFAULT_MODEL, MODELS
 from nanobanana_async._sqlite_journal import SqliteJournal
+from nanobanana_async._storage import LocalFile, Storage
 from nanobanana_async._task import Task
 from nanobanana_async._transport import Connections, HttpTransport, Secret, api_root
 from nanobanana_async._validation import checked
@@ -97,11 +101,15 @@ class NanoBananaClient:
             told and its slot is free again; from then on it is looked at once a minute.
         resubmit_unknown: send a submit whose answer was lost again, which may be paid for twice.
         session: use this session's connections, cookies, headers and proxy; it is not changed and
-            not closed.
+            not closed. Pictures are fetched over connections of their own with the same TLS,
+            resolver and proxy, without its cookies and headers.
         proxy: URL of an HTTP proxy.
         ssl: as in `aiohttp.TCPConnector`.
         journal: where each submit is recorded before it is sent, and what became of it: a path of
             an SQLite file, or a `Journal`. `resume` hands out what earlier clients left in it.
+        private_hosts: fetch pictures from private addresses too. Otherwise public ones alone are
+            asked, and this machine where `base_url` is on it. Where a proxy or a session's own
+            kind of connector resolves names, only addresses in URLs can be checked.
         transport: carries requests in place of HTTP, for example the emulator's in-memory front.
 
     Raises:
@@ -129,6 +137,7 @@ class NanoBananaClient:
         proxy: str | None = None,
         ssl: SSLContext | bool = True,
         journal: Journal | str | os.PathLike[str] | None = None,
+        private_hosts: bool = False,
         transport: Transport | None = None,
     ) -> None:
         self._base_url = base_url or os.environ.get("APIXO_BASE_URL") or DEFAULT_BASE_URL
@@ -154,6 +163,7 @@ class NanoBananaClient:
         self._timeout = timeout
         self._resubmit_unknown = resubmit_unknown
         self._connections = Connections(session, proxy, ssl)
+        self._hosts = HostRules(is_loopback(str(self._root.host)), private_hosts)
         self._transport = transport
         self._journal = _journal_from(journal)
         self._settings = Settings(
@@ -204,7 +214,7 @@ class NanoBananaClient:
                 await self._engine.aclose()
         finally:
             if self._downloads is not None:
-                await self._downloads.session.close()
+                await self._downloads.hops.sessions.aclose()
 
     # Generating
 
@@ -382,18 +392,51 @@ class NanoBananaClient:
         Raises:
             DownloadError: it could not be had; it is paid for, so try again.
         """
-        first = paths_for(result, path)[0]
-        return await self._downloader().fetch(result.urls[0], first, result.task_id)
+        return (await self._download(result.urls[:1], result, path))[0]
 
     async def download_all(self, result: ImageResult, path: str | os.PathLike[str]) -> list[Path]:
         """Download all pictures of a result: cafe.png, cafe-2.png, …; otherwise as `download`."""
+        return await self._download(result.urls, result, path)
+
+    async def fetch(
+        self,
+        url: str,
+        storage: Storage,
+        name: str,
+        *,
+        task_id: str,
+        expected: Literal["png", "jpeg"] | None = None,
+    ) -> Picture:
+        """Download one picture into a storage, such as a `LocalFolder`, and say what it is.
+
+        As with `download`, no request of the budget is taken, the API's key is not sent, and
+        nothing is left behind by what fails or is cancelled.
+
+        Args:
+            url: one of a result's `urls`.
+            storage: where it goes.
+            name: what it is called there; in a folder a path below it, such as ``images/17.png``.
+            task_id: for the error.
+            expected: the format that was asked for; None takes either.
+
+        Raises:
+            DownloadError: it could not be had whole, or is no such picture. Where it could not be
+                stored, ``__cause__`` is the storage's OSError: ``errno.ENOSPC`` is a full disk.
+            ValueError: the name leads out of the storage, or `expected` is no format.
+        """
         downloader = self._downloader()
-        return [
-            await downloader.fetch(url, name, result.task_id)
-            for url, name in zip(result.urls, paths_for(result, path), strict=True)
-        ]
+        return await downloader.fetch(url, storage, name, task_id=task_id, expected=expected)
 
     # Inside
+
+    async def _download(
+        self, urls: tuple[str, ...], result: ImageResult, place: str | os.PathLike[str]
+    ) -> list[Path]:
+        downloader = self._downloader()
+        paths = paths_for(result, place)[: len(urls)]
+        for url, path in zip(urls, paths, strict=True):
+            await downloader.fetch(url, LocalFile(path), str(path), task_id=result.task_id)
+        return paths
 
     def _live(self) -> Engine:
         """Return the engine, started in the running loop at the first use."""
@@ -430,9 +473,9 @@ class NanoBananaClient:
         engine = self._engine or self._live()
         engine.dispatcher.check_loop()
         if self._downloads is None:
-            session = self._connections.download_session(self._root)
-            timeout = self._settings.request_timeout
-            self._downloads = Downloader(session, timeout, engine.random)
+            sessions = self._connections.download_sessions(self._root, self._hosts)
+            hops = Hops(sessions, self._hosts, self._settings.request_timeout)
+            self._downloads = Downloader(hops, engine.random)
         return self._downloads
 
     def _prepare(

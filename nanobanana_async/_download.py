@@ -1,41 +1,33 @@
-"""Result URLs to files. The API's key never goes to the host of a picture.
-
-A picture is written to a `.part` file beside its place and renamed when it is known to be whole, so
-a file under its own name is always a whole picture.
-"""
+"""Result URLs to a storage, whole. The API's key never goes to the host of a picture."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from random import Random
-from typing import BinaryIO, Final
-from uuid import uuid4
+from typing import Final
 
-import aiohttp
-from anyio import to_thread
 from attrs import define
 
-from nanobanana_async._errors import ClientClosedError, DownloadError
+from nanobanana_async._errors import DownloadError
+from nanobanana_async._hops import Hops, TryAgainError
 from nanobanana_async._models import ImageResult
+from nanobanana_async._picture import LONGEST_MAGIC, Format, Inspector, Picture
 from nanobanana_async._retry import Backoff
+from nanobanana_async._storage import Sink, Storage
 
-__all__ = ["Downloader", "paths_for"]
+__all__ = ["LONGEST", "Downloader", "paths_for"]
+
+LONGEST: Final = 256 << 20
+"""Bytes; a picture of 4K has some 20 MiB. More is none, and would fill the disk."""
 
 _TRIES: Final = 4
 _AGAIN: Final = Backoff(1.0, 4.0, jitter=0.2)
-_CHUNK: Final = 1 << 18
-
-_OK: Final = 200
-_MAGIC: Final = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
-_LONGEST_MAGIC: Final = max(map(len, _MAGIC))
-
-
-class _Again(Exception):  # noqa: N818 - a signal inside this module
-    """This try failed, another may not."""
+_FORMATS: Final = {"png": "a PNG", "jpeg": "a JPEG"}
 
 
 def paths_for(result: ImageResult, place: str | os.PathLike[str]) -> list[Path]:
@@ -54,103 +46,95 @@ def paths_for(result: ImageResult, place: str | os.PathLike[str]) -> list[Path]:
 
 @define
 class Downloader:
-    """Fetches pictures over a session that does not know the key."""
+    """Fetches pictures over sessions that do not know the key."""
 
-    session: aiohttp.ClientSession
-    timeout: float
+    hops: Hops
     random: Random
 
-    async def fetch(self, url: str, path: Path, task_id: str) -> Path:
-        """Stream one picture to `path`; tries again where trying again may help.
+    async def fetch(
+        self,
+        url: str,
+        storage: Storage,
+        name: str,
+        *,
+        task_id: str,
+        expected: Format | None = None,
+        longest: int = LONGEST,
+    ) -> Picture:
+        """Stream one picture into `storage`; tries again where trying again may help.
 
         Raises:
-            DownloadError: it could not be had whole; nothing is left at `path`.
+            DownloadError: it could not be had whole, or not be stored: then an OSError is the
+                cause. Nothing is left under `name`.
+            ValueError: `expected` is no format, or the storage does not take the name.
         """
+        if expected not in (None, *_FORMATS):
+            raise ValueError(f"expected must be png, jpeg or None, not {expected!r}")
         for failures in range(1, _TRIES + 1):
             try:
-                await self._fetch_once(url, path)
-            except _Again as error:
+                return await self._fetch_once(url, storage, name, expected, longest)
+            except TryAgainError as error:
                 reason = str(error)
-            except OSError as error:
-                raise DownloadError(f"Cannot write {path}: {error}", task_id=task_id) from None
             except DownloadError as error:
                 error.task_id = task_id
                 raise
-            else:
-                return path
             if failures < _TRIES:
                 await asyncio.sleep(_AGAIN.delay(failures, self.random))
         raise DownloadError(f"Cannot fetch {url}: {reason}", task_id=task_id)
 
-    async def _fetch_once(self, url: str, path: Path) -> None:
-        async with self._answer(url) as response, _part_of(path) as file:
-            head, size = b"", 0
-            async for chunk in response.content.iter_chunked(_CHUNK):
-                head = (head + chunk)[:_LONGEST_MAGIC] if len(head) < _LONGEST_MAGIC else head
-                size += len(chunk)
-                await _in_thread(file.write, chunk)
-            if response.content_length not in (None, size):
-                raise _Again(f"{size} bytes came instead of {response.content_length}")
-            if not any(map(head.startswith, _MAGIC)):
-                raise DownloadError(f"What {url} holds is neither a PNG nor a JPEG")
-            await _in_thread(_put_in_place, file, path)
-
-    @asynccontextmanager
-    async def _answer(self, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
-        if self.session.closed:
-            raise ClientClosedError("The client was closed during a download")
-        timeout = aiohttp.ClientTimeout(sock_connect=self.timeout, sock_read=self.timeout)
-        try:
-            async with self.session.get(url, timeout=timeout) as response:
-                if response.status != _OK:
-                    raise _refusal(url, response.status)
-                yield response
-        except aiohttp.InvalidURL:
-            raise DownloadError(f"Not a URL to download from: {url!r}") from None
-        except aiohttp.ClientHttpProxyError as error:  # its text is the proxy's whole URL
-            raise _Again(f"the proxy answered {error.status}") from None
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _Again(f"{error} ({type(error).__name__})") from None
+    async def _fetch_once(
+        self, url: str, storage: Storage, name: str, expected: Format | None, longest: int
+    ) -> Picture:
+        async with self.hops.body(url) as body:
+            _check_size(url, body.length or 0, longest)
+            async with _stored(storage, name) as sink:
+                seen = Inspector()
+                async for chunk in body.chunks():
+                    seen.feed(chunk)
+                    _check_size(url, seen.size, longest)
+                    if seen.size >= LONGEST_MAGIC:
+                        _check_format(url, seen.format, expected)
+                    with _told(name):
+                        await sink.write(chunk)
+                if body.length not in (None, seen.size):
+                    raise TryAgainError(f"{seen.size} bytes came instead of {body.length}")
+                kind = _check_format(url, seen.format, expected)
+                with _told(name):
+                    await sink.commit()
+        return Picture(url, name, seen.size, seen.sha256(), kind, seen.width, seen.height)
 
 
 @asynccontextmanager
-async def _part_of(path: Path) -> AsyncIterator[BinaryIO]:
-    # A name of its own: two downloads to one path must not write into one file.
-    part = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
-    opened: list[BinaryIO] = []
-
-    def begin() -> None:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        opened.append(part.open("wb"))
-
+async def _stored(storage: Storage, name: str) -> AsyncIterator[Sink]:
+    with _told(name):
+        sink = await storage.begin(name)
     try:
-        await _in_thread(begin)
-        yield opened[0]
-    finally:
-        # Not in a thread: it must also happen where this task is being cancelled.
-        for file in opened:
-            file.close()
-        part.unlink(missing_ok=True)
-
-
-async def _in_thread(work: Callable[..., object], *args: object) -> None:
-    """Run blocking `work` in a thread. A cancellation waits for it: it must not go on alone."""
-    running = asyncio.ensure_future(to_thread.run_sync(work, *args))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
+        yield sink
+    except BaseException:
+        await sink.abort()
         raise
 
 
-def _put_in_place(file: BinaryIO, path: Path) -> None:
-    file.close()
-    Path(file.name).replace(path)
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Tell what the storage cannot do from what the network cannot, some of which is OSError too."""
+    try:
+        yield
+    except OSError as error:
+        full = "Free some space; the picture is paid for, so download it again"
+        advice = full if error.errno == errno.ENOSPC else None
+        raise DownloadError(f"Cannot write {name}: {error}", advice=advice) from error
 
 
-def _refusal(url: str, status: int) -> Exception:
-    if status in (404, 410):
-        return DownloadError(f"{url} is gone", status=status, advice="Its time may be over")
-    if status >= 500 or status in (408, 429):  # noqa: PLR2004 - HTTP's own classes
-        return _Again(f"HTTP status {status}")
-    return DownloadError(f"{url} cannot be had", status=status)
+def _check_size(url: str, size: int, longest: int) -> None:
+    if size > longest:
+        raise DownloadError(f"What {url} holds is longer than a picture can be: {longest:,} bytes")
+
+
+def _check_format(url: str, found: Format | None, expected: Format | None) -> Format:
+    if found is None:
+        raise DownloadError(f"What {url} holds is neither a PNG nor a JPEG")
+    if expected not in (None, found):
+        asked = _FORMATS[expected or found]
+        raise DownloadError(f"What {url} holds is {_FORMATS[found]}, where {asked} was asked for")
+    return found

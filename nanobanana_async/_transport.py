@@ -1,4 +1,4 @@
-"""Requests over HTTP: the one module, with `_download`, that knows aiohttp's client.
+"""Requests over HTTP: one module of three (`_guarded`, `_hops`) that know aiohttp's client.
 
 An answer is read as bytes and left to the codec. No exception of aiohttp gets out, not even as a
 cause: some of them hold the request's headers, and those hold the key.
@@ -18,12 +18,13 @@ from aiohttp.typedefs import StrOrURL
 from attrs import define, field, frozen
 from yarl import URL
 
+from nanobanana_async._guarded import DownloadSessions, guarded_connector
+from nanobanana_async._hosts import HostRules, is_loopback
 from nanobanana_async._wire import LONGEST_BODY, Call, NoAnswerError, NotSentError, Reply
 
 __all__ = ["Connections", "HttpTransport", "Secret", "api_root"]
 
 _DNS_SECONDS: Final = 300
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _SHORTEST_SECRET: Final = 8  # a shorter key would be found in words that mean something else
 
 
@@ -99,31 +100,47 @@ class Connections:
         session._retry_connection = False  # noqa: SLF001 - there is no public switch; tested
         return session
 
-    def download_session(self, root: URL) -> aiohttp.ClientSession:
-        """Open the session for pictures: no key, no cookie and no header of the user's."""
-        return self._session(
-            cookie_jar=aiohttp.DummyCookieJar(),
+    def download_sessions(self, root: URL, rules: HostRules) -> DownloadSessions:
+        """Open the sessions for pictures: no key, no cookie and no header of the user's."""
+        options: dict[str, Any] = {
+            "cookie_jar": aiohttp.DummyCookieJar(),
             # As it is: a picture gains nothing by packing, and its size is checked.
-            auto_decompress=False,
-            headers={"Accept-Encoding": "identity"},
-            trust_env=_trusts_environment(root, self.given),
-            proxy=self.proxy or _proxy_of(self.given),
+            "auto_decompress": False,
+            "headers": {"Accept-Encoding": "identity"},
+            # With it, aiohttp sends a host what ~/.netrc holds for it. Proxies are seen to below.
+            "trust_env": False,
+        }
+        given = self.given
+        proxy = self.proxy or _proxy_of(given)
+        trusting = proxy is None and _trusts_environment(root, given)
+        proxies: Mapping[str, StrOrURL] = getproxies() if trusting else {}
+        connector = guarded_connector(given.connector if given else None, self.ssl, rules)
+        return DownloadSessions(
+            direct=self._session(connector=connector, **options),
+            proxied=self._session(**options),
+            proxies=proxies if proxy is None else {"http": proxy, "https": proxy},
+            from_environment=trusting,
         )
 
-    def _session(self, **options: Any) -> aiohttp.ClientSession:
-        timeout, given = aiohttp.ClientTimeout(total=None), self.given
+    def _session(
+        self, *, connector: aiohttp.BaseConnector | None = None, **options: Any
+    ) -> aiohttp.ClientSession:
+        """Open a session: with a connector of its own, the one that was handed in, or a new one."""
+        given = self.given
         if given is not None and given.closed:
             raise ValueError("session is closed")
-        if given is None:
+        owned = connector is not None or given is None
+        if given is not None:
+            connector = connector or given.connector
+            options["proxy_auth"] = given._default_proxy_auth  # noqa: SLF001 - it has no public name
+        elif connector is None:
             # No limit of the pool: a request that waited there and was never sent would raise the
             # same TimeoutError as one that was. The dispatcher caps what is under way.
-            pool = aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_SECONDS, ssl=self.ssl)
-            return aiohttp.ClientSession(connector=pool, timeout=timeout, **options)
+            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=_DNS_SECONDS, ssl=self.ssl)
         return aiohttp.ClientSession(
-            connector=given.connector,
-            connector_owner=False,
-            timeout=timeout,
-            proxy_auth=given._default_proxy_auth,  # noqa: SLF001 - it has no public name
+            connector=connector,
+            connector_owner=owned,
+            timeout=aiohttp.ClientTimeout(total=None),
             **options,
         )
 
@@ -141,7 +158,7 @@ def _environment_proxy(root: URL, session: aiohttp.ClientSession | None) -> str 
 
 def _trusts_environment(root: URL, session: aiohttp.ClientSession | None) -> bool:
     # No proxy can reach an emulator on this machine, whatever the environment says.
-    if root.host in _LOOPBACK:
+    if is_loopback(str(root.host)):
         return False
     return session is None or session.trust_env
 

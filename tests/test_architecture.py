@@ -15,12 +15,24 @@ ROOT = Path(nanobanana_async.__file__).parent
 # Lowest first. A module imports modules of lower ranks only; what stands in one row may import
 # nothing of that row.
 RANKS = [
-    {"_journal", "_lifecycle", "_models", "_retry", "_specs", "_version", "_wire"},
+    {
+        "_hosts",
+        "_journal",
+        "_lifecycle",
+        "_models",
+        "_picture",
+        "_retry",
+        "_specs",
+        "_storage",
+        "_version",
+        "_wire",
+    },
     {
         "_alarm",
         "_counters",
         "_errors",
         "_gate",
+        "_guarded",
         "_ledger",
         "_life_table",
         "_limits",
@@ -39,8 +51,8 @@ RANKS = [
         "_unawaited",
     },
     {"_polling", "_schedule", "_learned", "_stalest"},
-    {"_validation", "_changes", "_codec", "_failures", "_transport", "_download"},
-    {"_generation", "_refusals"},
+    {"_validation", "_changes", "_codec", "_failures", "_transport", "_hops"},
+    {"_generation", "_refusals", "_download"},
     {"_gateway"},
     {"_tracker", "_attempts"},
     {"_submits"},
@@ -57,10 +69,10 @@ RANK = {module: rank for rank, modules in enumerate(RANKS) for module in modules
 
 # Libraries that a file of the core may use, beside the standard library and attrs.
 HOMES = {
-    "aiohttp": {"_transport", "_download", "_client"},
+    "aiohttp": {"_transport", "_guarded", "_hops", "_client"},
     "cattrs": {"_codec"},
-    "yarl": {"_transport"},
-    "anyio": {"_download", "_engine", "_slots"},
+    "yarl": {"_transport", "_guarded", "_hops"},
+    "anyio": {"_storage", "_engine", "_slots"},
     "aiolimiter": {"_pacer"},
 }
 
