@@ -55,7 +55,7 @@ class HostRules:
         if kind is None or getattr(self, kind, False):
             return
         where = f"{host} ({address})" if address not in (None, host) else host
-        raise RefusedHostError(f"{where} is a {kind} address", _ADVICE.get(kind, _NEVER))
+        raise RefusedHostError(f"{where} is {kind}, not public", _ADVICE.get(kind, _NEVER))
 
 
 def is_loopback(host: str) -> bool:

@@ -7,10 +7,13 @@ from nanobanana_async import (
     ImageRequest,
     ImageResult,
     Limits,
+    LocalFolder,
     NanoBananaClient,
     NanoBananaError,
     Outcome,
+    Picture,
     Statistics,
+    Storage,
     Task,
     TaskStatus,
     TaskTimeoutError,
@@ -41,6 +44,8 @@ async def many(client: NanoBananaClient) -> None:
 async def the_rest(client: NanoBananaClient, result: ImageResult) -> None:
     assert_type(await client.download(result, "cat.png"), Path)
     assert_type(await client.download_all(result, Path("cat.png")), list[Path])
+    storage: Storage = LocalFolder(Path("pictures"))
+    assert_type(await client.fetch(result.urls[0], storage, "1.png", task_id="task_1"), Picture)
     assert_type(client.statistics(), Statistics)
     async with NanoBananaClient(limits=Limits(requests_per_minute=100)) as opened:
         assert_type(opened, NanoBananaClient)
