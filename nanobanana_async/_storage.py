@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
@@ -58,6 +59,8 @@ class Storage(Protocol):
     async def begin(self, name: str) -> Sink:
         """Begin a picture that will be called `name`, such as ``images/17.png``.
 
+        Cancelled, it leaves nothing behind.
+
         Raises:
             ValueError: no picture can be called so here.
             OSError: the storage cannot take one.
@@ -69,7 +72,8 @@ class Storage(Protocol):
 class LocalFolder:
     """A folder, which is made when it is needed. Names are paths in it, and never lead out of it.
 
-    A picture is written to a `.part` file beside its place and renamed once it is on the disk.
+    A picture is written to a `.part` file beside its place and renamed once it is on the disk. Only
+    a process that is killed leaves such a file.
     """
 
     root: Path = field(converter=Path)
@@ -213,8 +217,8 @@ def _check_name(name: str) -> None:
 
 def _make(folder: Path) -> None:
     """Make a folder and those above it, durably."""
-    missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
-    for each in reversed(missing):
+    missing = takewhile(lambda each: not each.is_dir(), (folder, *folder.parents))
+    for each in reversed(list(missing)):
         each.mkdir(exist_ok=True)
         _sync_folder(each.parent)
 

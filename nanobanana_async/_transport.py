@@ -1,4 +1,4 @@
-"""Requests over HTTP: one module of three (`_guarded`, `_hops`) that know aiohttp's client.
+"""Requests over HTTP. No module but this, `_guarded` and `_hops` works with aiohttp's client.
 
 An answer is read as bytes and left to the codec. No exception of aiohttp gets out, not even as a
 cause: some of them hold the request's headers, and those hold the key.

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
+from unittest.mock import Mock
 
+import aiohttp
 import pytest
 from attrs import define, evolve, field
 from PIL import Image
@@ -22,6 +25,9 @@ from nanobanana_async import (
     NanoBananaClient,
     Picture,
 )
+from nanobanana_async._download import Downloader
+from nanobanana_async._hops import Body, Hops
+from nanobanana_async._hosts import HostRules
 from nanobanana_async._retry import Backoff
 from nanobanana_async.emulator import Emulator, Stuck
 
@@ -255,6 +261,25 @@ async def test_what_broke_is_fetched_again_and_what_stays_broken_is_said(
     assert caught.value.task_id == "task_1"
     assert caught.value.__cause__ is None
     assert [f for f in (tmp_path / "never").rglob("*") if not f.is_dir()] == []
+
+
+async def test_a_body_that_ends_too_early_unnoticed_by_http(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("nanobanana_async._download._AGAIN", Backoff(1e-3, 1e-3))
+
+    class Short(Hops):
+        @asynccontextmanager
+        async def body(self, _: str) -> AsyncIterator[Body]:
+            content = aiohttp.StreamReader(Mock(), 1 << 16)
+            content.feed_data(drawn())
+            content.feed_eof()
+            yield Body(len(drawn()) + 1, content)
+
+    downloader = Downloader(Short(Mock(), HostRules(), 5), Random(1))
+    with pytest.raises(DownloadError, match=f"{len(drawn())} bytes came instead of"):
+        await downloader.fetch("x", LocalFolder(tmp_path, spare=1), "1.png", task_id="task_1")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ async def test_a_connector_of_another_class_is_used_as_it_is() -> None:
 async def test_a_proxy_may_be_private_and_resolves_names_itself() -> None:
     names = Names(["127.0.0.1"])
     async with listening() as (port, heads):
-        connections = Connections(proxy=f"http://user:secret@127.0.0.1:{port}")
+        connections = Connections(proxy=f"http://user:secret@localhost:{port}")
         async with sessions(connections, HostRules()) as opened:
             assert await asked(opened, "http://pictures.example/1.png") == 204
             assert "secret" not in repr(opened)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import anyio
 import pytest
@@ -134,6 +135,18 @@ async def test_a_link_under_the_name_itself_is_replaced(tmp_path: Path) -> None:
     await stored(LocalFolder(root), "17.png", b"x")
     assert outside.read_bytes() == b"mine"
     assert not (root / "17.png").is_symlink()
+
+
+async def test_a_link_under_the_part_s_name_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nanobanana_async._storage.uuid4", lambda: UUID(int=1))
+    root, outside = tmp_path / "root", tmp_path / "mine.png"
+    root.mkdir()
+    (root / f"17.png.{'0' * 16}.part").symlink_to(outside)
+    with pytest.raises(FileExistsError):
+        await LocalFolder(root).begin("17.png")
+    assert not outside.exists()
 
 
 # What a disk cannot do
