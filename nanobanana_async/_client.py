@@ -25,9 +25,9 @@ from nanobanana_async._errors import (
     WrongLoopError,
 )
 from nanobanana_async._generation import Generation
-from nanobanana_async._journal import Journal
 from nanobanana_async._hops import Hops
 from nanobanana_async._hosts import HostRules, is_loopback
+from nanobanana_async._journal import Journal
 from nanobanana_async._limits import Limits
 from nanobanana_async._many import GenerateMany, Requests, check_source
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics

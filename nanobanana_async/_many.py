@@ -127,6 +127,13 @@ class GenerateMany:
     ) -> None:
         await self.aclose()
 
+    def stop(self) -> None:
+        """Read no more and withdraw what was not sent, which comes as `NotSubmittedError`.
+
+        Outcomes of what runs still come, and then the end.
+        """
+        self._run.stop()
+
     async def aclose(self) -> None:
         """Withdraw what was not sent and stop reading; what runs stays tracked by the client."""
         self._over = True
@@ -179,6 +186,11 @@ class _Run:
         """The consumer has taken an outcome."""
         self._unclaimed -= 1
         self.room.ring()
+
+    def stop(self) -> None:
+        """Nothing more is to be sent."""
+        self._hand_out_unsent(NotSubmittedError("Not submitted, nothing was paid: stopped"))
+        self._stop_reading()
 
     def leave(self) -> None:
         """Nobody takes outcomes any more."""
@@ -310,12 +322,15 @@ class _Run:
 
     def _end_unsent(self, error: NanoBananaError) -> None:
         """No connection: what waits in line is handed out, its own patience over or not."""
+        self._hand_out_unsent(not_submitted(error))
+        self._end_naming(error, [one.task_id for one in self._live if one.task_id])
+
+    def _hand_out_unsent(self, error: NotSubmittedError) -> None:
         for generation, waiting in list(self._live.items()):
             if self.engine.dispatcher.leave(generation):
                 self._forget(generation)
-                end = truth(generation, not_submitted(error))
+                end = truth(generation, fresh(error))
                 self.outcomes.put_nowait(waiting.outcome(error=end))
-        self._end_naming(error, [one.task_id for one in self._live if one.task_id])
 
     def _end_naming(self, error: NanoBananaError, running: list[str]) -> None:
         if running:

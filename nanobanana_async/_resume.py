@@ -7,6 +7,7 @@ journal for the next client.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Self
@@ -51,16 +52,15 @@ class Resumption:
     _engine: Engine
     _unknown_hold: float
     _ready: asyncio.Queue[Outcome] = field(factory=asyncio.Queue, init=False)
+    left: Mapping[int, ImageRequest] = field(factory=dict, init=False)
+    """By the number of the attempt, the requests that are or were handed out. Empty before the
+    client is open."""
     _begun: bool = field(default=False, init=False)
     _left: int = field(default=0, init=False)
     """Outcomes that are not handed out yet."""
 
     def __aiter__(self) -> Self:
         return self
-
-    def __len__(self) -> int:
-        """How many are still to be handed out; 0 while the client is not open yet."""
-        return self._left
 
     async def __anext__(self) -> Outcome:
         """Return the next outcome.
@@ -87,6 +87,7 @@ class Resumption:
         self._begun = True
         left = list(enumerate(self._engine.attempts.take_left()))
         self._left = len(left)
+        self.left = {past.number: _request(past) for _, past in left}
         ended = [self._ended(index, past) for index, past in left if past.kind is Kind.ENDED]
         for outcome in sorted(ended, key=_expiry):
             self._ready.put_nowait(outcome)

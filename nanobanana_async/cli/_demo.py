@@ -50,9 +50,9 @@ def demo(number: int, speed: float, folder: Path, seed: int) -> int:
     require("rich", "PIL")
     # Late, since --help needs none of it.
     from nanobanana_async.cli import _demo_run  # noqa: PLC0415
-    from nanobanana_async.cli._display import fitting_display  # noqa: PLC0415
+    from nanobanana_async.cli._demo_display import demo_display  # noqa: PLC0415
 
     plan = _demo_run.Plan(number, folder, seed)
     emulator = _demo_run.build_emulator(speed, seed)
     _demo_run.make_folder(folder)
-    return asyncio.run(_demo_run.run(plan, emulator, fitting_display()))
+    return asyncio.run(_demo_run.run(plan, emulator, demo_display()))

@@ -36,7 +36,7 @@ class Plan:
     seed: int
 
 
-async def run(plan: Plan, emulator: Emulator, display: Display) -> int:
+async def run(plan: Plan, emulator: Emulator, display: Display[Snapshot]) -> int:
     """Return the exit code: 0, 1 where something is amiss, 128 and the number of a signal."""
     tally = Tally(plan.number)
     with first_signal() as stopped, _without_farewells():
@@ -76,7 +76,7 @@ async def _make(
     plan: Plan,
     client: NanoBananaClient,
     tally: Tally,
-    display: Display,
+    display: Display[Snapshot],
     stopped: asyncio.Future[Any],
 ) -> Snapshot:
     clock = asyncio.get_running_loop().time

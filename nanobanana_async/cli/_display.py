@@ -1,14 +1,14 @@
-"""What shows the progress, and which of the displays fits where stdout goes to."""
+"""What shows the progress of some work."""
 
 import os
 import sys
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
-from nanobanana_async.cli._progress import Snapshot
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
-class Display(Protocol):
+class Display(Protocol[T_contra]):
     """Shows snapshots for as long as `with` lasts."""
 
     @property
@@ -26,16 +26,13 @@ class Display(Protocol):
     ) -> None:
         """End; what was shown last stays."""
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: T_contra) -> None:
         """Show the figures of this moment."""
 
+    def say(self, text: str) -> None:
+        """Say something that stays, above the figures."""
 
-def fitting_display() -> Display:
-    """Return the live display in a terminal that can move its cursor, else plain lines."""
-    if sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
-        from nanobanana_async.cli._live import LiveDisplay  # noqa: PLC0415 - rich is slow
 
-        return LiveDisplay()
-    from nanobanana_async.cli._plain import PlainDisplay  # noqa: PLC0415 - one of the two
-
-    return PlainDisplay()
+def in_terminal() -> bool:
+    """Tell whether stdout is a terminal that can move its cursor."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Final
 
-_PACKAGES: Final = {"click": "click", "rich": "rich", "PIL": "Pillow"}
+_PACKAGES: Final = {"click": "click", "rich": "rich", "PIL": "Pillow", "filelock": "filelock"}
 _INSTALL: Final = "pip install 'nanobanana-async[cli,emulator]'"
 
 

@@ -6,13 +6,16 @@ from typing import Any, Final
 import click
 
 from nanobanana_async import __version__
+from nanobanana_async.cli._bulk import bulk
 from nanobanana_async.cli._demo import demo
 from nanobanana_async.cli._emulator import emulator
+from nanobanana_async.cli._report_page import report
 
 _INTERRUPTED: Final = 130
 
 _EXAMPLES: Final = """\b
 Examples:
+  nanobanana bulk rows.csv -o run      a picture for each row of a file
   nanobanana demo                      a thousand pictures, from an emulator
   nanobanana demo --n 50 --out cats    fifty, into the folder cats
   nanobanana emulator --port 8787      the API on this machine, until Ctrl-C
@@ -62,5 +65,7 @@ def nanobanana(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+nanobanana.add_command(bulk)
 nanobanana.add_command(demo)
 nanobanana.add_command(emulator)
+nanobanana.add_command(report)

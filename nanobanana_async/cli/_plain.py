@@ -1,17 +1,21 @@
-"""Progress as one line every two seconds, for files, pipes and logs."""
+"""Progress as one line every few seconds, for files, pipes and logs."""
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Generic, Self, TypeVar
 
 import click
 
-from nanobanana_async.cli._progress import Snapshot
+T = TypeVar("T")
 
 
-class PlainDisplay:
+class PlainDisplay(Generic[T]):
     """Prints a line for each snapshot."""
 
-    interval: Final = 2.0
+    def __init__(self, line: Callable[[T], str], interval: float = 2.0) -> None:
+        """Print what `line` makes of a snapshot, every `interval` seconds."""
+        self._line = line
+        self.interval = interval
 
     def __enter__(self) -> Self:
         return self
@@ -24,17 +28,8 @@ class PlainDisplay:
     ) -> None:
         pass
 
-    def show(self, snapshot: Snapshot) -> None:
-        click.echo(line(snapshot))
+    def show(self, snapshot: T) -> None:
+        click.echo(self._line(snapshot))
 
-
-def line(snapshot: Snapshot) -> str:
-    """Put the figures into one line."""
-    failed = f", {snapshot.failed:,} failed" if snapshot.failed else ""
-    return (
-        f"{snapshot.seconds:4.0f} s: {snapshot.done:,}/{snapshot.total:,} done, "
-        f"{snapshot.submitted:,} submitted, {snapshot.in_flight:,} in flight, "
-        f"{snapshot.downloaded:,} downloaded, "
-        f"{snapshot.requests_per_second:.0f} requests/s (limit {snapshot.requests_limit:.0f}), "
-        f"{snapshot.refusals:,} refused{failed}"
-    )
+    def say(self, text: str) -> None:
+        click.echo(text, err=True)

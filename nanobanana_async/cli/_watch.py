@@ -11,7 +11,7 @@ from nanobanana_async.cli._progress import Snapshot
 async def watch(
     work: Coroutine[Any, Any, None],
     stopped: asyncio.Future[Any],
-    display: Display,
+    display: Display[Snapshot],
     look: Callable[[], Snapshot],
 ) -> Snapshot:
     """Return the last look when `work` is done, or cancelled because `stopped` is."""

@@ -7,8 +7,9 @@ from attrs import evolve
 from rich.console import Console
 
 from nanobanana_async import Limits, Statistics
+from nanobanana_async.cli._demo_display import line
+from nanobanana_async.cli._demo_picture import picture
 from nanobanana_async.cli._live import LiveDisplay
-from nanobanana_async.cli._plain import line
 from nanobanana_async.cli._progress import Progress, Snapshot
 from nanobanana_async.cli._rate import RateMeter
 from nanobanana_async.cli._report import clean, demo_report, emulator_report
@@ -103,7 +104,7 @@ def test_the_plain_line() -> None:
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_the_live_display_draws_over_itself(width: int) -> None:
     file = StringIO()
-    with LiveDisplay(Console(file=file, force_terminal=True, width=width)) as display:
+    with LiveDisplay(picture, Console(file=file, force_terminal=True, width=width)) as display:
         display.show(evolve(SNAPSHOT, downloaded=0))
         display.show(SNAPSHOT)
     seen = file.getvalue()
@@ -115,7 +116,7 @@ def test_the_live_display_draws_over_itself(width: int) -> None:
 def test_the_live_display_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     file = StringIO()
-    with LiveDisplay(Console(file=file, force_terminal=True, width=80)) as display:
+    with LiveDisplay(picture, Console(file=file, force_terminal=True, width=80)) as display:
         display.show(SNAPSHOT)
     assert "\x1b[31m" not in file.getvalue()
     assert "\x1b[32m" not in file.getvalue()

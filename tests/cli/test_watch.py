@@ -36,6 +36,8 @@ class Recorder:
         self.shown.append(snapshot)
         self.on_show()
 
+    def say(self, text: str) -> None: ...
+
 
 class Work:
     """Goes on until `finish` is set, and knows how it ended."""

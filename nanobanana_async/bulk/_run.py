@@ -1,0 +1,392 @@
+"""The run: rows to submits, and whatever comes of them to the saver.
+
+A row's way: read, charged, handed to `generate_many`, journaled there, generated, downloaded, written
+down in the manifest, and only then acknowledged in the journal. Wherever it is cut off, the next
+run finds it in the journal or in the manifest, and goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from anyio import to_thread
+from attrs import define, field
+
+from nanobanana_async import (
+    AuthenticationError,
+    ClientClosedError,
+    GenerateMany,
+    ImageRequest,
+    InsufficientBalanceError,
+    JournalDamagedError,
+    JournalError,
+    Limits,
+    LocalFolder,
+    NanoBananaClient,
+    NanoBananaError,
+    Outcome,
+    Polling,
+    Resumption,
+    ServiceTimes,
+    ServiceTimesError,
+    SubmitUnknownError,
+)
+from nanobanana_async.bulk._folder import Folder, replace_file
+from nanobanana_async.bulk._lines import request_of_line, result_of_line
+from nanobanana_async.bulk._manifest import Entry
+from nanobanana_async.bulk._opening import Job, open_job
+from nanobanana_async.bulk._prepare import requests_of
+from nanobanana_async.bulk._progress import Progress, Summary
+from nanobanana_async.bulk._saving import Saver
+from nanobanana_async.bulk._settings import BulkSettings
+from nanobanana_async.bulk.report import write_report
+
+__all__ = ["run"]
+
+_logger = logging.getLogger("nanobanana_async")
+
+_BLOCK: Final = 1000
+"""Lines of the input that `reached` goes ahead of what is handed to the client."""
+_WAITING_ROOM: Final = 10_000
+"""Outcomes that wait for their download; with more, the run submits no faster than it downloads."""
+_AT_ONCE: Final = 500
+_UNKNOWN: Final = frozenset({"unknown", "stuck", "not_found", "unreadable"})
+_ENDS_THE_RUN = (AuthenticationError, InsufficientBalanceError, JournalError)
+
+
+async def run(
+    source: str | Path,
+    folder: str | Path,
+    *,
+    settings: BulkSettings = BulkSettings(),  # noqa: B008 - frozen
+    progress: Progress | None = None,
+    stop: asyncio.Event | None = None,
+    stdin: BinaryIO | None = None,
+    **client: Any,
+) -> Summary:
+    """Generate a picture for each row of a file; called again it goes on where it was.
+
+    Cancelled, it leaves at once: all is on record, and what runs is picked up by the next run.
+
+    Args:
+        source: a file of rows, ``-`` for standard input.
+        folder: where pictures, manifest, journal and report go; one run at a time owns it.
+        settings: how rows are read, what may be spent, what is kept.
+        progress: counts for whoever watches.
+        stop: once it is set nothing new is submitted, and what runs is finished.
+        stdin: read where `source` is ``-``; the process's own when None.
+        client: options of `NanoBananaClient`, but for `journal`, `polling` and `model`.
+
+    Raises:
+        InputError: the input cannot be used, and nothing was sent; `InvalidRowsError` names rows.
+        FolderError: the folder cannot be used; `FolderInUseError` where another run has it.
+        DiskError: something could not be written. Nothing that was paid for is lost.
+        MissingKeyError: there is no API key.
+    """
+    place, progress = Folder(Path(folder)), progress or Progress()
+    limits = client.get("limits", Limits())
+    with place.owned():
+        job = await to_thread.run_sync(partial(open_job, source, place, settings, limits, stdin))
+        progress.rows = job.run_file.rows
+        work = _Work(job, progress, stop or asyncio.Event(), client)
+        try:
+            await work.run()
+        finally:
+            await job.manifest.aclose()
+        await to_thread.run_sync(job.manifest.compact)
+        report = None
+        if settings.report and (work.begun or not (place.path / "report.html").exists()):
+            report = await to_thread.run_sync(write_report, place.path)
+        return work.summary(report)
+
+
+@define(eq=False)
+class _Work:
+    """One run at work."""
+
+    job: Job
+    progress: Progress
+    stop: asyncio.Event
+    options: dict[str, Any]
+    stopped_by: NanoBananaError | None = field(default=None, init=False)
+    begun: bool = field(default=False, init=False)
+    """Whether there was anything to do."""
+    _again: set[str] = field(factory=set, init=False)
+    """Keys of rows to be started anew, each a new charge."""
+    _busy: set[str] = field(factory=set, init=False)
+    """Keys of rows whose task is looked at again: nothing is sent for them meanwhile."""
+    _lost: dict[str, str] | None = field(default=None, init=False)
+    """Task ids by key that a damaged journal still told; None where the journal is sound."""
+    _queue: asyncio.Queue[Outcome] = field(
+        factory=partial(asyncio.Queue, _WAITING_ROOM), init=False
+    )
+    _many: GenerateMany | None = field(default=None, init=False)
+
+    async def run(self) -> None:
+        self._again = {key for key, entry in self.job.manifest.entries.items() if self._anew(entry)}
+        self.progress.again = len(self._again)
+        open_rows = self._again | self.job.unfinished.keys()
+        self.progress.done_before = len(self.job.manifest.entries) - len(open_rows)
+        if self._nothing_to_do():
+            return
+        self.begun = True
+        async with AsyncExitStack() as stack:
+            client = await self._open(stack)
+            self.progress.statistics = client.statistics
+            try:
+                await self._work(client)
+            finally:
+                times = client.service_times().to_json().encode()
+                with suppress(OSError):  # it only spares the next run some looks
+                    replace_file(self.job.folder.service_times, times)
+
+    def summary(self, report: Path | None) -> Summary:
+        """What is left when the run is over."""
+        entries = self.job.manifest.entries.values()
+        return Summary(
+            rows=self.job.run_file.rows,
+            states=Counter(entry.state for entry in entries),
+            rejected=len(self.job.rejected),
+            spent=self.job.budget.spent,
+            budget_reached=self.job.budget.reached,
+            stopped=self.stop.is_set(),
+            stopped_by=self.stopped_by,
+            report=report,
+        )
+
+    # What is to be done
+
+    def _anew(self, entry: Entry) -> bool:
+        settings = self.job.settings
+        return (
+            entry.state == "refused"
+            or (entry.state == "failed" and settings.retry_failed)
+            or (entry.state in _UNKNOWN and settings.retry_unknown)
+            or self._may_succeed(entry)
+        )
+
+    def _may_succeed(self, entry: Entry) -> bool:
+        return entry.retryable and entry.attempts < self.job.settings.attempts
+
+    def _nothing_to_do(self) -> bool:
+        if self._again or self.job.unfinished:
+            return False
+        entries = self.job.manifest.entries
+        return all(request.key in entries for _, request in self._rows())
+
+    def _rows(self) -> Iterator[tuple[int, ImageRequest]]:
+        return requests_of(self.job.source, self.job.settings, self.job.rejected)
+
+    # The client
+
+    async def _open(self, stack: AsyncExitStack) -> NanoBananaClient:
+        journal = self.job.folder.journal
+        if self.job.run_file.reached and not journal.exists():
+            _logger.warning("%s is missing; rows that may have been sent are unknown", journal)
+            self._lost = {}
+        try:
+            return await stack.enter_async_context(self._client())
+        except JournalDamagedError as error:
+            kept = self.job.folder.set_journal_aside()
+            _logger.warning("%s It is kept as %s; a new one is begun", error, kept)
+            self._lost = error.task_ids
+            return await stack.enter_async_context(self._client())
+
+    def _client(self) -> NanoBananaClient:
+        return NanoBananaClient(
+            **({"connect_patience": None} | self.options),
+            model=self.job.settings.model,
+            journal=self.job.folder.journal,
+            polling=Polling(service_times=self._service_times()),
+        )
+
+    def _service_times(self) -> ServiceTimes | None:
+        try:
+            return ServiceTimes.from_json(self.job.folder.service_times.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ServiceTimesError) as error:
+            _logger.warning("Service times of the last run are not used: %s", error)
+            return None
+
+    # The work
+
+    async def _work(self, client: NanoBananaClient) -> None:
+        saver = Saver(self.job, client, LocalFolder(self.job.folder.path), self.progress)
+        try:
+            async with asyncio.TaskGroup() as group:
+                helpers = [
+                    group.create_task(self._save_all(saver))
+                    for _ in range(self.job.settings.download_concurrency)
+                ]
+                helpers.append(group.create_task(self._heed_stop()))
+                await self._feed(client, group)
+                await self._queue.join()
+                for helper in helpers:
+                    helper.cancel()
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+
+    async def _save_all(self, saver: Saver) -> None:
+        while True:
+            outcome = await self._queue.get()
+            await saver.save(outcome)
+            self._busy.discard(str(outcome.key))
+            self._queue.task_done()
+
+    async def _heed_stop(self) -> None:
+        await self.stop.wait()
+        self.progress.stopping = True
+        if self._many is not None:
+            self._many.stop()
+
+    async def _feed(self, client: NanoBananaClient, group: asyncio.TaskGroup) -> None:
+        """Take up what was left, and send what was not; rows that failed come in further passes."""
+        resumption, sent = client.resume(), client.sent_keys()
+        self._note_left(resumption.left)
+        earlier = [group.create_task(self._take_up(resumption))]
+        looks = [*self._looks_again(client), *self._unprovable(client, sent)]
+        earlier += [group.create_task(look) for look in looks]
+        await self._pass(client, partial(self._unsent, sent))
+        await asyncio.gather(*earlier)
+        await self._queue.join()
+        while await self._pass(client, self._again_now().__contains__):
+            await self._queue.join()
+
+    def _note_left(self, left: Mapping[int, ImageRequest]) -> None:
+        entries = self.job.manifest.entries
+        for attempt, request in left.items():
+            entry = entries.get(str(request.key))
+            self._busy.add(str(request.key))
+            if entry is None or entry.attempt != attempt:  # else its line is there, and counted
+                self.job.budget.spend(request)
+
+    async def _take_up(self, resumption: Resumption) -> None:
+        try:
+            async for outcome in resumption:
+                await self._queue.put(outcome)
+        except _ENDS_THE_RUN as error:
+            self._end(error)
+
+    def _looks_again(self, client: NanoBananaClient) -> Iterator[Coroutine[Any, Any, None]]:
+        """Rows of earlier runs that may have their pictures yet, and cost nothing more."""
+        for key, line in self.job.unfinished.items():
+            self._busy.add(key)
+            attempt = self.job.manifest.entries[key].attempt
+            if line["state"] == "download_failed":
+                request, result = result_of_line(line)
+                yield self._queue.put(_outcome(request, attempt, result=result))
+            else:
+                yield self._look(client, request_of_line(line), line["task_id"], attempt)
+
+    async def _look(
+        self, client: NanoBananaClient, request: ImageRequest, task_id: str, attempt: int | None
+    ) -> None:
+        task = client.task(task_id, model=request.model or self.job.settings.model)
+        try:
+            outcome = _outcome(request, attempt, result=await task.result())
+        except _ENDS_THE_RUN as error:
+            self._end(error)
+        except ClientClosedError:
+            raise
+        except NanoBananaError as error:
+            await self._queue.put(_outcome(request, attempt, error=error))
+        else:
+            await self._queue.put(outcome)
+
+    def _unprovable(
+        self, client: NanoBananaClient, sent: frozenset[str]
+    ) -> Iterator[Coroutine[Any, Any, None]]:
+        """Rows that have no line and cannot be proved unsent: looked at, or named as unknown."""
+        if self._lost is None and not sent:
+            return
+        lost, reached = self._lost or {}, self.job.run_file.reached
+        for line, request in self._rows():
+            key = str(request.key)
+            may_be = key in sent or (self._lost is not None and line <= reached)
+            if not may_be or key in self.job.manifest.entries or key in self._busy:
+                continue
+            self._busy.add(key)
+            self.job.budget.spend(request)
+            if key in lost:
+                yield self._look(client, request, lost[key], None)
+            else:
+                yield self._queue.put(_outcome(request, None, error=_unknown(request)))
+
+    # Passes over the input
+
+    def _unsent(self, sent: frozenset[str], key: str) -> bool:
+        if key in self._busy:
+            return False
+        return key in self._again or (key not in self.job.manifest.entries and key not in sent)
+
+    def _again_now(self) -> set[str]:
+        """Rows to be started anew that were not in an earlier pass: they failed just now, or were
+        still being looked at.
+        """
+        entries = self.job.manifest.entries
+        asked_for = {key for key in self._again if self._anew(entries[key])}
+        return asked_for | {key for key, entry in entries.items() if self._may_succeed(entry)}
+
+    async def _pass(self, client: NanoBananaClient, wanted: Callable[[str], bool]) -> bool:
+        """Send the rows that are wanted; False where there was none, or no more may be sent."""
+        if self.stop.is_set() or self.stopped_by is not None:
+            return False
+        sent = 0
+
+        async def rows() -> AsyncIterator[ImageRequest]:
+            nonlocal sent
+            async for request in self._wanted(wanted):
+                sent += 1
+                yield request
+
+        try:
+            async with client.generate_many(rows()) as self._many:
+                async for outcome in self._many:
+                    await self._queue.put(outcome)
+        except _ENDS_THE_RUN as error:
+            self._end(error)
+        return sent > 0
+
+    async def _wanted(self, wanted: Callable[[str], bool]) -> AsyncIterator[ImageRequest]:
+        for count, (line, request) in enumerate(self._rows()):
+            if count % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # rows that are done must not hold up the loop
+            if not wanted(str(request.key)):
+                continue
+            if self.stop.is_set() or not self.job.budget.charge(request):
+                return
+            if line > self.job.run_file.reached:
+                self.job.run_file.reached = line + _BLOCK
+                await to_thread.run_sync(self.job.run_file.write)
+            self._again.discard(str(request.key))
+            yield request
+
+    def _end(self, error: NanoBananaError) -> None:
+        self.stopped_by = self.stopped_by or error
+        self.progress.stopping = True
+
+
+def _outcome(request: ImageRequest, attempt: int | None, **end: Any) -> Outcome:
+    return Outcome(index=0, key=request.key, request=request, attempt=attempt, **end)
+
+
+def _unknown(request: ImageRequest) -> SubmitUnknownError:
+    error = SubmitUnknownError("It may have been sent: nothing on record proves that it was not")
+    error.request = request
+    return error
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what ended the run; the others followed from it."""
+    first: BaseException = errors
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

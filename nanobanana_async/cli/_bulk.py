@@ -1,0 +1,169 @@
+"""`nanobanana bulk`: options only; the run is in `_bulk_run`."""
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from nanobanana_async.cli._extras import require
+
+_EXAMPLES: Final = """\b
+Examples:
+  nanobanana bulk prompts.txt -o cats             a prompt a line
+  nanobanana bulk rows.csv -o run --resolution 2K
+  nanobanana bulk rows.csv -o run --dry-run --price 1K=0.04,2K=0.06,4K=0.1
+The same command again goes on where it was. Rows are never submitted twice,
+unless --retry-failed, --retry-unknown or --attempts say so.
+
+\b
+Exit codes: 0 every row has its picture; 1 some rows have none; 2 options or
+input are at fault, nothing was sent; 3 stopped by the key, the account, the
+budget or the disk; 130 stopped by Ctrl-C. The key is read from APIXO_API_KEY.
+"""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _money(_: click.Context, __: click.Parameter, text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise click.BadParameter(f"{text!r} is no amount of money, such as 25") from None
+
+
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+_row_defaults = _options(
+    click.option(
+        "--model", default="nano-banana-2", show_default=True, help="Of rows without one."
+    ),
+    click.option("--aspect-ratio", help="Such as 16:9, for rows without one."),
+    click.option("--resolution", help="1K, 2K or 4K, for rows without one."),
+    click.option("--output-format", help="png or jpeg, for rows without one."),
+    click.option("--provider", help="auto, value or official, for rows without one."),
+    click.option("--google-search", is_flag=True, help="Let the model search, for all rows."),
+    click.option(
+        "--image-url",
+        "image_urls",
+        multiple=True,
+        metavar="URL",
+        help="Reference image for rows without one; may be repeated.",
+    ),
+)
+
+_what_is_sent = _options(
+    click.option("--skip-invalid", is_flag=True, help="Leave out rows that break a rule."),
+    click.option("--accept-changed", is_flag=True, help="Go on though INPUT has changed."),
+    click.option(
+        "--retry-failed", is_flag=True, help="Submit failed rows anew: a new charge each."
+    ),
+    click.option(
+        "--retry-unknown",
+        is_flag=True,
+        help="Submit rows anew of which nobody knows: a new charge each.",
+    ),
+    click.option(
+        "--attempts",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Submits a row, where a failure may not come again: a charge each.",
+    ),
+    click.option("--price", metavar="PRICE", help="Of a picture: 0.04, or 1K=0.04,2K=0.06,4K=0.1."),
+    click.option(
+        "--budget",
+        callback=_money,
+        metavar="MONEY",
+        help="Stop before more is spent; needs --price.",
+    ),
+    click.option(
+        "--dry-run", is_flag=True, help="Check the rows, estimate time and money, and stop."
+    ),
+)
+
+_limits = _options(
+    click.option(
+        "--requests-per-minute",
+        type=click.IntRange(2),
+        default=10_000,
+        show_default=True,
+        help="The account's limit.",
+    ),
+    click.option(
+        "--concurrent-tasks",
+        type=click.IntRange(1),
+        default=1_000,
+        show_default=True,
+        help="The account's limit.",
+    ),
+    click.option("--base-url", help="The API's address; APIXO_BASE_URL, or the vendor's."),
+)
+
+_what_is_kept = _options(
+    click.option(
+        "--download-concurrency",
+        type=click.IntRange(1),
+        default=16,
+        show_default=True,
+        help="Pictures fetched at once.",
+    ),
+    click.option("--private-hosts", is_flag=True, help="Fetch from private addresses, too."),
+    click.option(
+        "--metadata",
+        type=click.Choice(["none", "sidecar"]),
+        default="none",
+        show_default=True,
+        help="sidecar: a JSON file beside each picture.",
+    ),
+    click.option("--no-report", is_flag=True, help="Write no report.html."),
+    click.option("--quiet", is_flag=True, help="Show no progress."),
+    click.option("--json", "as_json", is_flag=True, help="Progress and summary as JSON lines."),
+)
+
+
+@click.command(short_help="A picture for each row of a file.", epilog=_EXAMPLES)
+@click.argument("source", metavar="INPUT")
+@click.option(
+    "-o",
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder for pictures, manifest, journal and report.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["txt", "csv", "jsonl"]),
+    help="What INPUT holds; by its ending if not given.",
+)
+@_row_defaults
+@_what_is_sent
+@_limits
+@_what_is_kept
+def bulk(**options: Any) -> int:
+    """Generate a picture for each row of INPUT, into a folder.
+
+    INPUT is a .txt file (a prompt a line), a .csv or .jsonl file (columns: prompt, key,
+    aspect_ratio, resolution, image_urls and so on), plain or gzipped, or - for standard input.
+    Ctrl-C once finishes what runs, twice leaves at once; nothing that is paid for is lost.
+    """
+    require("rich", "PIL", "filelock")
+    # Late, since --help needs none of it.
+    from nanobanana_async.cli import _bulk_run  # noqa: PLC0415
+
+    if options["dry_run"]:
+        return _bulk_run.dry_run(options)
+    return asyncio.run(_bulk_run.run(options))

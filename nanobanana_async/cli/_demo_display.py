@@ -1,0 +1,28 @@
+"""Which display of the demo fits where stdout goes to."""
+
+from nanobanana_async.cli._display import Display, in_terminal
+from nanobanana_async.cli._plain import PlainDisplay
+from nanobanana_async.cli._progress import Snapshot
+
+
+def demo_display() -> Display[Snapshot]:
+    """Return the live display in a terminal that can move its cursor, else plain lines."""
+    if in_terminal():
+        # Late: rich is slow, and not for whoever reads lines.
+        from nanobanana_async.cli._demo_picture import picture  # noqa: PLC0415
+        from nanobanana_async.cli._live import LiveDisplay  # noqa: PLC0415
+
+        return LiveDisplay(picture)
+    return PlainDisplay(line)
+
+
+def line(snapshot: Snapshot) -> str:
+    """Put the figures into one line."""
+    failed = f", {snapshot.failed:,} failed" if snapshot.failed else ""
+    return (
+        f"{snapshot.seconds:4.0f} s: {snapshot.done:,}/{snapshot.total:,} done, "
+        f"{snapshot.submitted:,} submitted, {snapshot.in_flight:,} in flight, "
+        f"{snapshot.downloaded:,} downloaded, "
+        f"{snapshot.requests_per_second:.0f} requests/s (limit {snapshot.requests_limit:.0f}), "
+        f"{snapshot.refusals:,} refused{failed}"
+    )
