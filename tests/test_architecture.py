@@ -126,7 +126,7 @@ def test_only_the_shell_knows_a_clock(file: Path) -> None:
 
 def test_all_is_what_the_package_exports() -> None:
     public = {name for name in vars(nanobanana_async) if not name.startswith("_")}
-    assert public - {"emulator", "cli"} == set(nanobanana_async.__all__) - {"__version__"}
+    assert public - {"bulk", "emulator", "cli"} == set(nanobanana_async.__all__) - {"__version__"}
 
 
 @pytest.mark.parametrize("name", nanobanana_async.__all__)
