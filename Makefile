@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench soak clean
+.PHONY: demo test test-browser lint bench soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/nanobanana demo
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# The report of a bulk run in a headless Chromium (Debian: apt-get install chromium chromium-driver).
+test-browser: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
