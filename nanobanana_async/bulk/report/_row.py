@@ -65,7 +65,8 @@ class Row:
     @property
     def resolution(self) -> str:
         """Return 1K, 2K, 4K, or that it was left to the API."""
-        return self.parameters.get("resolution", "default").upper().replace("DEFAULT", "default")
+        given = self.parameters.get("resolution")
+        return given.upper() if given else "default"
 
     @property
     def ended(self) -> float | None:

@@ -23,11 +23,12 @@ _STRIP, _ROOM = 96, 62
 
 # Resolutions that a file's author made up; the rest is left out.
 _MOST: Final = 6
+_LONGEST: Final = 20
 
 
 def service_plot(service_times: Mapping[str, Sequence[float]]) -> str:
     """Draw it; an empty text where no service time is known."""
-    strips = sorted(service_times.items())[:_MOST]
+    strips = [(name[:_LONGEST], times) for name, times in sorted(service_times.items())[:_MOST]]
     if not strips:
         return ""
     # A few that took very long stand in the last bar, or all others would be one line.
@@ -66,7 +67,7 @@ def _strips(strips: list[tuple[str, Sequence[float]]], top: float) -> Iterator[I
 def _strip(name: str, times: Sequence[float], top: float, y: float) -> Iterator[str]:
     """One histogram, its own highest bar as high as all others' highest ones."""
     middle, late = _quantile(times, 0.5), _quantile(times, 0.95)
-    yield label(_LEFT, y + 14, f"{name[:20]}  ({len(times):,})", "start strong")
+    yield label(_LEFT, y + 14, f"{name}  ({len(times):,})", "start strong")
     said = f"median {duration(middle)}, 95 % within {duration(late)}"
     yield label(_RIGHT, y + 14, said, "end")
     ground, width = y + _STRIP - 4, (_RIGHT - _LEFT) / _BINS

@@ -19,7 +19,7 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const STATES = {
+const STATES = new Map(Object.entries({
   succeeded: ["Succeeded", "The picture was made."],
   failed: ["Failed", "The API says that the task failed."],
   refused: ["Refused", "The API never accepted it."],
@@ -28,10 +28,10 @@ const STATES = {
   not_found: ["Not found", "The API does not know the task any more."],
   unreadable: ["Unreadable", "The API's answer made no sense."],
   download_failed: ["Not downloaded", "The picture was made, but could not be fetched."],
-};
+}));
 
-const stateName = (state) => (STATES[state] ?? [state])[0];
-const stateHint = (state) => (STATES[state] ?? ["", ""])[1];
+const stateName = (state) => (STATES.get(state) ?? [state])[0];
+const stateHint = (state) => (STATES.get(state) ?? ["", ""])[1];
 
 /** The class that colours a state: good, bad, or open. */
 function stateLook(state) {

@@ -35,6 +35,18 @@ function refresh() {
   byId("found").textContent = isQuery()
     ? `${count(found.length)} of ${plural(rows.length, "row")}`
     : plural(rows.length, "row");
+  places.clear();
+  scrollTo(0, Math.min(scrollY, firstLine()));
+}
+
+// How far each view was scrolled, so that a look at the failures costs nobody their place.
+const places = new Map();
+
+/** Where the head is out of sight, and the view begins below what sticks to the top. */
+function firstLine() {
+  const start = document.querySelector("main").getBoundingClientRect().top + scrollY;
+  const stuck = (parseFloat(getComputedStyle(byId("tools")).top) || 0) + byId("tools").offsetHeight;
+  return Math.max(0, start - stuck);
 }
 
 function setCount(view, value) {
@@ -42,6 +54,7 @@ function setCount(view, value) {
 }
 
 function select(view) {
+  places.set(selected(), scrollY);
   for (const each of VIEWS) {
     const tab = byId(`tab-${each}`);
     tab.setAttribute("aria-selected", each === view);
@@ -51,6 +64,7 @@ function select(view) {
   byId("tools").hidden = view === "plots";
   document.body.dataset.view = view;
   sheet.layout();
+  scrollTo(0, places.get(view) ?? Math.min(scrollY, firstLine()));
 }
 
 const selected = () => VIEWS.find((view) => !byId(view).hidden);
@@ -105,7 +119,7 @@ function addState(state, number) {
 /** Fill a choice; one that leaves no choice is not shown. */
 function choices(name, word, counts, least) {
   const field = byId(name);
-  field.append(make("option", { value: "" }, `any ${word}`));
+  field.append(make("option", { value: "" }, `Any ${word}`));
   for (const [value, number] of counts) {
     field.append(make("option", { value }, `${shorten(value, 40)} (${count(number)})`));
   }
