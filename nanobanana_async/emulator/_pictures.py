@@ -78,7 +78,7 @@ def _write(image: Image.Image, text: str, *, shadow: _Colour) -> None:
         (image.width / 2, image.height / 2),
         lines,
         fill=_WHITE,
-        font=ImageFont.load_default(size),
+        font=_font(size),
         anchor="mm",
         align="center",
         stroke_width=_stroke(size),
@@ -87,17 +87,23 @@ def _write(image: Image.Image, text: str, *, shadow: _Colour) -> None:
 
 
 def _wrapped(text: str, size: float, width: float) -> str:
-    per_line = int(width / ImageFont.load_default(size).getlength("n"))
+    per_line = int(width / _font(size).getlength("n"))
     return "\n".join(wrap(text, max(1, per_line)))
 
 
 def _fits(canvas: ImageDraw.ImageDraw, lines: str, size: float, room: tuple[float, float]) -> bool:
     """Tell whether the lines fit; below the smallest legible size they are said to."""
-    font = ImageFont.load_default(size)
+    font = _font(size)
     left, top, right, bottom = canvas.multiline_textbbox(
         (0, 0), lines, font=font, stroke_width=_stroke(size)
     )
     return size <= _SMALLEST_FONT or (right - left <= room[0] and bottom - top <= room[1])
+
+
+# Each call of Pillow's reads the whole font anew; sizes are few, since each follows from the last.
+@lru_cache(maxsize=64)
+def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
 
 
 def _stroke(size: float) -> int:
