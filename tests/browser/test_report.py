@@ -14,7 +14,7 @@ from tests.bulk.report_folder import dot, failed, succeeded, with_picture, write
 
 HOSTILE = (
     "</script><script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">"
-    "'\"&lt;\u2028<!--"
+    "'\"&lt;\u2028</script <!--<script "
 )
 OPEN = "return document.getElementById('viewer').open"
 
