@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from nanobanana_async.emulator import Emulator, LogNormal, Stuck
-from tests.bulk.command import LIMITS, Command, write_prompts
+from nanobanana_async.emulator import Emulator, LogNormal
+from tests.bulk.command import Command, write_prompts
 
 KILLS = 20
 
