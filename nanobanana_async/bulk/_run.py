@@ -195,7 +195,7 @@ class _Work:
             return await stack.enter_async_context(self._client())
         except JournalDamagedError as error:
             kept = self.job.folder.set_journal_aside()
-            _logger.warning("%s It is kept as %s; a new one is begun", error, kept)
+            _logger.warning("%s. It is kept as %s; a new one is begun", error, kept)
             self._lost = error.task_ids
             return await stack.enter_async_context(self._client())
 
