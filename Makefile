@@ -24,11 +24,15 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks --write docs
 	$(BIN)/python -m benchmarks.overhead --write docs/cost.md
+	$(BIN)/python -m benchmarks.bulk --write docs/cost-of-bulk.md
 
-# Hours: a thousand storms, a long property-based test, a long stream. SEEDS=20 makes it minutes.
+# Hours: a thousand storms, a long property-based test, a long stream, bulk runs of 100,000 rows and
+# of 10,000 in a storm. SEEDS=20 makes it minutes.
 SEEDS ?= 1000
 soak: $(VENV)/.dev
 	NANOBANANA_SOAK=5000 $(BIN)/python -m pytest tests/test_memory.py tests/test_invariants.py --timeout 0
+	$(BIN)/python -m tests.bulk.volume --rows 100000
+	$(BIN)/python -m tests.bulk.volume --rows 10000 --faults 0.005
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)
 
 clean:

@@ -17,11 +17,11 @@ KEY: Final = "sk-emulator"
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Yield its URL."""
+def server(median: float = 15.0, sigma: float = 0.6) -> Iterator[str]:
+    """Yield its URL; service times are lognormal."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=serve, args=(there,), daemon=True)
+    process = context.Process(target=serve, args=(there, median, sigma), daemon=True)
     process.start()
     try:
         yield here.recv()
@@ -30,9 +30,9 @@ def server() -> Iterator[str]:
         process.join()
 
 
-def serve(pipe: Connection) -> None:
+def serve(pipe: Connection, median: float, sigma: float) -> None:
     async def main() -> None:
-        service = LogNormal(15, 0.6)
+        service = LogNormal(median, sigma)
         async with Emulator(
             requests_per_minute=1_000_000, concurrent_tasks=100_000, service=service
         ) as emulator:

@@ -22,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from struct import Struct
+from time import sleep
 from typing import Any, Final, TypeAlias
 from zlib import crc32
 
@@ -47,6 +48,8 @@ _INSERT: Final = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)"
 _SELECT: Final = "SELECT number, attempt, kind, at, data, checksum FROM records ORDER BY number"
 _KEPT: Final = "It was left as it is; what was sent after that is not known"
 _MOST_AT_ONCE: Final = 1000
+_GATHER: Final = 0.005
+"""Seconds in which records come together that are written together."""
 
 _Row: TypeAlias = tuple[int, int, str, float, str, int]
 _Job: TypeAlias = tuple[Record, asyncio.Future[None]]
@@ -117,6 +120,8 @@ class SqliteJournal:
         if (job := self._jobs.get()) is None:
             return None
         jobs = [job]
+        # Answers come in bursts. A thread that wakes up for each record costs more than the record.
+        sleep(_GATHER)
         while len(jobs) < _MOST_AT_ONCE and not self._jobs.empty():
             if (job := self._jobs.get()) is None:
                 self._jobs.put(None)
@@ -248,8 +253,7 @@ class _Mark:
         return number if checksum == crc32(content[:8]) else 0
 
     def write(self, number: int) -> None:
-        os.lseek(self._file, 0, os.SEEK_SET)
-        os.write(self._file, self._layout.pack(number, crc32(number.to_bytes(8, "big"))))
+        os.pwrite(self._file, self._layout.pack(number, crc32(number.to_bytes(8, "big"))), 0)
 
     def close(self) -> None:
         os.close(self._file)

@@ -15,7 +15,7 @@ from nanobanana_async.emulator import Emulator
 
 ROOT = Path(__file__).parent.parent
 # Explanations have none.
-EXAMPLES = {"README.md": 4, "tutorial.md": 6}
+EXAMPLES = {"README.md": 4, "bulk.md": 1, "journal.md": 1, "tutorial.md": 6}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -70,7 +70,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_the_tests_that_the_guarantees_name_exist() -> None:
     page = (ROOT / "docs" / "guarantees.md").read_text()
-    named = set(re.findall(r"`(test_\w+\.py)(?:::(\w+))?`", page))
+    named = set(re.findall(r"`((?:bulk/)?test_\w+\.py)(?:::(\w+))?`", page))
     assert len(named) > 15
     for file, test in named:
         source = (ROOT / "tests" / file).read_text()

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
+from attrs.converters import optional as or_none
 from attrs.validators import ge, in_, optional
 
 from nanobanana_async._specs import DEFAULT_MODEL
@@ -44,7 +45,7 @@ class BulkSettings:
     attempts: int = field(default=1, validator=ge(1))
     """Submits a row at most, where the API's failure may not come again; each is a charge."""
     prices: Prices | None = None
-    budget: Decimal | None = field(default=None, validator=_with_prices)
+    budget: Decimal | None = field(default=None, converter=or_none(Decimal), validator=_with_prices)
     """Nothing is submitted that would make the whole run, earlier ones in the folder included,
     cost more; failed and unknown submits count."""
     download_concurrency: int = field(default=16, validator=ge(1))
