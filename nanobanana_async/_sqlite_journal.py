@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from mmap import mmap
 from pathlib import Path
 from queue import SimpleQueue
 from struct import Struct
-from time import sleep
 from typing import Any, Final, TypeAlias
 from zlib import crc32
 
@@ -47,9 +46,11 @@ _SCHEMA: Final = (
 _INSERT: Final = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)"
 _SELECT: Final = "SELECT number, attempt, kind, at, data, checksum FROM records ORDER BY number"
 _KEPT: Final = "It was left as it is; what was sent after that is not known"
-_MOST_AT_ONCE: Final = 1000
-_GATHER: Final = 0.005
-"""Seconds in which records come together that are written together."""
+# Records that come together are written together: a commit costs more than many records. Seconds:
+_URGENT: Final = 0.004
+"""What a submit waits for others to come, before its record is on its way."""
+_LINGER: Final = 0.04
+"""What other records wait at most, for a submit's to go along with."""
 
 _Row: TypeAlias = tuple[int, int, str, float, str, int]
 _Job: TypeAlias = tuple[Record, asyncio.Future[None]]
@@ -65,7 +66,10 @@ class SqliteJournal:
 
     path: Path = field(converter=Path)
     _loop: asyncio.AbstractEventLoop = field(init=False)
-    _jobs: SimpleQueue[_Job | None] = field(init=False)
+    _batch: list[_Job] = field(factory=list, init=False)
+    """What is not on its way to the thread yet."""
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    _batches: SimpleQueue[list[_Job] | None] = field(init=False)
     _over: asyncio.Future[None] | None = field(default=None, init=False)
     """Done when the thread has ended; None while there is none."""
     _broken: JournalError | None = field(default=None, init=False)
@@ -73,7 +77,7 @@ class SqliteJournal:
     async def open(self, take: Callable[[Record], None]) -> None:
         """Open the file, and hand its records to `take`, in a thread."""
         self._loop = asyncio.get_running_loop()
-        self._jobs, self._broken = SimpleQueue(), None
+        self._batches, self._broken = SimpleQueue(), None
         opened: asyncio.Future[None] = self._loop.create_future()
         self._over = self._loop.create_future()
         # A daemon: a program that ends without closing must not hang. What was reported is safe.
@@ -91,14 +95,33 @@ class SqliteJournal:
         if self._broken is not None:
             raise self._broken
         written: asyncio.Future[None] = self._loop.create_future()
-        self._jobs.put((record, written))
-        await asyncio.shield(written)
+        self._batch.append((record, written))
+        self._send_within(_URGENT if record.kind is Kind.SENDING else _LINGER)
+        await written  # cancelled, the record is written all the same
 
     async def aclose(self) -> None:
         """Write what is under way and close the file."""
         if self._over is not None:
-            self._jobs.put(None)
+            self._send()
+            self._batches.put(None)
             await asyncio.shield(self._over)
+
+    def _send_within(self, seconds: float) -> None:
+        timer = self._loop.call_later(seconds, self._send)
+        if self._timer is None:
+            self._timer = timer
+        elif timer.when() < self._timer.when():
+            self._timer.cancel()
+            self._timer = timer
+        else:
+            timer.cancel()
+
+    def _send(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        batch, self._batch, self._timer = self._batch, [], None
+        if batch:
+            self._batches.put(batch)
 
     # In the thread
 
@@ -107,32 +130,18 @@ class SqliteJournal:
         try:
             file.open(take)
             self._tell([opened])
-            while (jobs := self._next_jobs()) is not None:
-                self._write(file, jobs)
+            while (batch := self._batches.get()) is not None:
+                self._write(file, batch)
         except Exception as error:  # noqa: BLE001 - a thread that dies unheard leaves all waiting
             self._refuse(opened, _named(error, self.path))
         finally:
             file.close()
             self._tell([self._over] if self._over else [])
 
-    def _next_jobs(self) -> list[_Job] | None:
-        """Wait for one, and take whatever else has come meanwhile; None when it is to end."""
-        if (job := self._jobs.get()) is None:
-            return None
-        jobs = [job]
-        # Answers come in bursts. A thread that wakes up for each record costs more than the record.
-        sleep(_GATHER)
-        while len(jobs) < _MOST_AT_ONCE and not self._jobs.empty():
-            if (job := self._jobs.get()) is None:
-                self._jobs.put(None)
-                break
-            jobs.append(job)
-        return jobs
-
-    def _write(self, file: _File, jobs: list[_Job]) -> None:
-        futures = [written for _, written in jobs]
+    def _write(self, file: _File, batch: list[_Job]) -> None:
+        futures = [written for _, written in batch]
         try:
-            file.write([record for record, _ in jobs])
+            file.write([record for record, _ in batch])
         except Exception as error:
             self._broken = _named(error, self.path)
             self._tell(futures, self._broken)
@@ -143,8 +152,8 @@ class SqliteJournal:
         """Nothing can be written any more; those whose record is not safe are told."""
         self._broken = error
         self._tell([opened], error)
-        while (job := self._jobs.get()) is not None:
-            self._tell([job[1]], error)
+        while (batch := self._batches.get()) is not None:
+            self._tell([written for _, written in batch], error)
 
     def _tell(self, futures: list[asyncio.Future[None]], error: JournalError | None = None) -> None:
         def tell() -> None:
@@ -234,29 +243,32 @@ def _next_checksum(fields: tuple[Any, ...], before: int) -> int:
 
 
 class _Mark:
-    """How many records there are at least, in a file that is overwritten in place.
+    """How many records there are at least, in a file that is written as memory is.
 
-    Not forced to the disk: after a power cut it may say less than there are, but never more.
+    It outlives the process. Not forced to the disk: after a power cut it may say less than there are, but never more.
     """
 
     _layout: Final = Struct(">QI")
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        with path.open("a+b") as file:
+            file.truncate(self._layout.size)
+            self._memory = mmap(file.fileno(), self._layout.size)
 
     def read(self) -> int:
         """Return the number; 0 where it cannot be read, which proves nothing."""
-        content = os.read(self._file, self._layout.size + 1)
-        if len(content) != self._layout.size:
-            return 0
-        number, checksum = self._layout.unpack(content)
-        return number if checksum == crc32(content[:8]) else 0
+        number, checksum = self._layout.unpack(self._memory[:])
+        return int(number) if checksum == _of(number) else 0
 
     def write(self, number: int) -> None:
-        os.pwrite(self._file, self._layout.pack(number, crc32(number.to_bytes(8, "big"))), 0)
+        self._memory[:] = self._layout.pack(number, _of(number))
 
     def close(self) -> None:
-        os.close(self._file)
+        self._memory.close()
+
+
+def _of(number: int) -> int:
+    return crc32(number.to_bytes(8, "big"))
 
 
 def _lock(connection: sqlite3.Connection, path: Path) -> None:
@@ -271,6 +283,7 @@ def _lock(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalVersionError(
             f"{path} is of version {version}, not {_VERSION}", advice="Finish it with that version"
         )
+    connection.execute("PRAGMA page_size=1024")  # of a new file: each commit writes whole pages
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("BEGIN IMMEDIATE")  # takes the lock, which is then kept
