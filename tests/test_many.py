@@ -351,3 +351,32 @@ class TestPriority:
             bulk = [n for n, body in enumerate(contended) if b"interactive" not in body]
             assert max(b - a for a, b in pairwise(bulk)) == 8
             await run.aclose()
+
+
+class TestStoppedByHand:
+    async def test_what_runs_is_handed_out_and_what_does_not_is_not_sent(self) -> None:
+        source = Source()
+        async with emulated(service=Stuck(5.0), client=TEN_SLOTS) as (client, wire):
+            run = client.generate_many(source)
+            outcomes = [await anext(run)]
+            run.stop()
+            rest, error = await rest_of(run)
+            outcomes += rest
+            assert error is None
+            done = [outcome for outcome in outcomes if outcome.result]
+            assert len(done) == wire.sent("POST") >= 10
+            unsent = [outcome.error for outcome in outcomes if outcome.error]
+            assert all(isinstance(error, NotSubmittedError) for error in unsent)
+            assert len(outcomes) == source.read
+            assert client.statistics().queued == client.statistics().in_flight == 0
+
+    async def test_stopped_twice_or_at_its_end_it_ends_once(self) -> None:
+        async with emulated(service=Stuck(1.0), client=TEN_SLOTS) as (client, _):
+            run = client.generate_many(["one", "two"])
+            outcomes = [await anext(run)]
+            run.stop()
+            run.stop()
+            outcomes += (await rest_of(run))[0]
+            run.stop()
+            assert [outcome.error for outcome in outcomes] == [None, None]
+            assert (await rest_of(run)) == ([], None)
