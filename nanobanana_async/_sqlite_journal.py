@@ -183,6 +183,8 @@ class _File:
     def open(self, take: Callable[[Record], None]) -> None:
         if not self.path.parent.is_dir():
             raise JournalError(f"{self.path} cannot be made: there is no such folder")
+        if not self.path.exists() and self.path.with_name(f"{self.path.name}-wal").exists():
+            raise JournalDamagedError(f"{self.path} is gone, its log is not", advice=_KEPT)
         self._connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)
         _lock(self._connection, self.path)
         try:

@@ -187,6 +187,16 @@ async def test_a_lost_log_is_noticed(path: Path, log_and_mark: tuple[Path, Path]
         await read(path)
 
 
+async def test_a_log_without_its_file_is_not_taken_for_a_new_journal(
+    path: Path, log_and_mark: tuple[Path, Path]
+) -> None:
+    path.unlink()
+    log_and_mark[1].unlink()
+    with pytest.raises(JournalDamagedError, match="its log is not"):
+        await read(path)
+    assert not path.exists()
+
+
 async def full_after(path: Path, limit: int) -> tuple[int, JournalError]:
     """Write until the file may grow no more; how many writes were reported, and the error."""
     journal = SqliteJournal(path)

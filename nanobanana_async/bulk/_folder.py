@@ -81,7 +81,7 @@ class Folder:
         while (kept := self.path / f"journal-damaged-{number}.db").exists():
             number += 1
         moved = None
-        for part in ("", "-wal", "-mark", "-shm"):
+        for part in ("-wal", "-mark", ""):  # a log beside a new file would be read into it
             with suppress(FileNotFoundError):
                 Path(f"{self.journal}{part}").rename(f"{kept}{part}")
                 moved = kept
@@ -101,6 +101,8 @@ class RunFile:
     fingerprint: str = ""
     rows: int = 0
     reached: int = 0
+    unprovable: int = 0
+    """Up to this line of the input the journal, begun anew, does not tell what was sent."""
     requests_per_minute: int = 0
     concurrent_tasks: int = 0
     classes: list[tuple[str, str | None, int]] = field(factory=list)
@@ -137,6 +139,7 @@ _KEPT: Final = (
     "fingerprint",
     "rows",
     "reached",
+    "unprovable",
     "requests_per_minute",
     "concurrent_tasks",
     "classes",

@@ -34,6 +34,8 @@ class Progress:
     """Rows that are submitted anew, each a new charge."""
     stopping: bool = False
     """True once nothing new is submitted."""
+    writing_report: bool = False
+    """True once all rows are at rest and the page is being written."""
     longest: float = 0.0
     """Service time in seconds of the slowest task that this run has seen."""
     spent: Decimal = Decimal(0)

@@ -103,7 +103,9 @@ async def run(
         await to_thread.run_sync(job.manifest.compact)
         report = None
         if settings.report and (work.begun or not (place.path / "report.html").exists()):
-            report = await to_thread.run_sync(write_report, place.path)
+            progress.writing_report = True
+            # Thousands of thumbnails take minutes; who leaves meanwhile does not wait for them.
+            report = await to_thread.run_sync(write_report, place.path, abandon_on_cancel=True)
         return work.summary(report)
 
 
@@ -122,8 +124,8 @@ class _Work:
     """Keys of rows to be started anew, each a new charge."""
     _busy: set[str] = field(factory=set, init=False)
     """Keys of rows whose task is looked at again: nothing is sent for them meanwhile."""
-    _lost: dict[str, str] | None = field(default=None, init=False)
-    """Task ids by key that a damaged journal still told; None where the journal is sound."""
+    _told: dict[str, str] = field(factory=dict, init=False)
+    """Task ids by key that a damaged journal still told."""
     _queue: asyncio.Queue[Outcome] = field(
         factory=partial(asyncio.Queue, _WAITING_ROOM), init=False
     )
@@ -131,7 +133,9 @@ class _Work:
 
     async def run(self) -> None:
         self._again = {key for key, entry in self.job.manifest.entries.items() if self._anew(entry)}
-        self.progress.again = len(self._again)
+        self.progress.again = sum(
+            self.job.manifest.entries[key].state != "refused" for key in self._again
+        )
         open_rows = self._again | self.job.unfinished.keys()
         self.progress.done_before = len(self.job.manifest.entries) - len(open_rows)
         if self._nothing_to_do():
@@ -190,14 +194,20 @@ class _Work:
         journal = self.job.folder.journal
         if self.job.run_file.reached and not journal.exists():
             _logger.warning("%s is missing; rows that may have been sent are unknown", journal)
-            self._lost = {}
+            await to_thread.run_sync(self._nothing_proves)
         try:
             return await stack.enter_async_context(self._client())
         except JournalDamagedError as error:
+            self._told = error.task_ids
+            await to_thread.run_sync(self._nothing_proves)
             kept = self.job.folder.set_journal_aside()
             _logger.warning("%s. It is kept as %s; a new one is begun", error, kept)
-            self._lost = error.task_ids
             return await stack.enter_async_context(self._client())
+
+    def _nothing_proves(self) -> None:
+        """Note, before there is a new journal, that it says nothing of rows up to here."""
+        self.job.run_file.unprovable = self.job.run_file.reached
+        self.job.run_file.write()
 
     def _client(self) -> NanoBananaClient:
         return NanoBananaClient(
@@ -305,18 +315,18 @@ class _Work:
         self, client: NanoBananaClient, sent: frozenset[str]
     ) -> Iterator[Coroutine[Any, Any, None]]:
         """Rows that have no line and cannot be proved unsent: looked at, or named as unknown."""
-        if self._lost is None and not sent:
+        unprovable = self.job.run_file.unprovable
+        if not (unprovable or sent):
             return
-        lost, reached = self._lost or {}, self.job.run_file.reached
         for line, request in self._rows():
             key = str(request.key)
-            may_be = key in sent or (self._lost is not None and line <= reached)
+            may_be = key in sent or line <= unprovable
             if not may_be or key in self.job.manifest.entries or key in self._busy:
                 continue
             self._busy.add(key)
             self.job.budget.spend(request)
-            if key in lost:
-                yield self._look(client, request, lost[key], None)
+            if key in self._told:
+                yield self._look(client, request, self._told[key], None)
             else:
                 yield self._queue.put(_outcome(request, None, error=_unknown(request)))
 

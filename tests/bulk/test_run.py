@@ -36,6 +36,7 @@ from nanobanana_async.bulk import (
     _run,
     run,
 )
+from nanobanana_async.bulk._saving import Saver
 from nanobanana_async.emulator import Emulator, Episode, FailFast, LogNormal, Stuck
 from tests.bulk.command import Command, write_prompts
 from tests.bulk.volume import every_fault
@@ -375,6 +376,27 @@ async def test_without_its_journal_nothing_is_sent_that_may_have_been(
         assert 0 < summary.states["unknown"] < accepted + 200
         assert summary.states.total() == 300
         assert how == "deleted" or (here.folder / "journal-damaged-1.db").exists()
+        here.check()
+
+
+async def test_a_lost_journal_is_not_forgotten_by_a_run_that_is_killed(
+    bench: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new journal knows nothing of what the lost one did, however often it is opened."""
+
+    async def killed(*_: object) -> None:
+        raise DiskError("killed before the first line was written")
+
+    async with bench(60, service=Stuck(0.5)) as here:
+        assert await cut_short(here) == 40
+        (here.folder / "journal.db").unlink()
+        with monkeypatch.context() as early:
+            early.setattr(Saver, "save", killed)
+            with pytest.raises(DiskError):
+                await here.run()
+        summary = await here.run()
+        assert here.emulator.ledger().accepted_twice == {}
+        assert summary.states["unknown"] == 60
         here.check()
 
 
