@@ -46,8 +46,8 @@ class Attempts:
     _last: int = field(default=0, init=False)
     _left: dict[int, Past] = field(factory=dict, init=False)
     """Of earlier clients, by number: not acknowledged, and not handed out by `resume` yet."""
-    sent_keys: frozenset[str] = field(factory=frozenset, init=False)
-    """Keys under which earlier clients sent something that may have been accepted."""
+    sent: dict[str, str | None] = field(factory=dict, init=False)
+    """What earlier clients sent and may have been accepted: by key the task's id, if it is known."""
 
     async def open(self) -> None:
         """Open the journal. Raises `JournalError`."""
@@ -64,10 +64,14 @@ class Attempts:
             }
             raise
         self._open = True
-        self._last = max(replay.attempts, default=0)
+        # A journal's first number is the microsecond in which it was begun: whoever compares the
+        # attempts of two journals finds those of the later one greater.
+        self._last = max(replay.attempts, default=int(unix_time() * 1e6))
         paid = [past for past in replay.attempts.values() if past.may_be_paid]
         self._left = {past.number: past for past in paid if not past.acknowledged}
-        self.sent_keys = frozenset(past.key for past in paid if past.key is not None)
+        for past in paid:
+            if past.key is not None:
+                self.sent[past.key] = past.task_id or self.sent.get(past.key)
 
     async def aclose(self) -> None:
         """Let go of the journal; all that was recorded is safe."""

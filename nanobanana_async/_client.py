@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from functools import partial
 from math import inf
 from pathlib import Path
 from ssl import SSLContext
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Literal, Self, TypedDict, TypeVar, Unpack
 
 import aiohttp
@@ -335,12 +336,13 @@ class NanoBananaClient:
             resumption.begin()
         return resumption
 
-    def sent_keys(self) -> frozenset[str]:
-        """Return the keys of requests that earlier clients sent and that may have been accepted.
+    def sent(self) -> Mapping[str, str | None]:
+        """Return what earlier clients sent that may have been accepted, acknowledged or not.
 
-        From the journal, so once the client is open; whatever has none of these keys is unpaid.
+        By the request's key the id of its (last) task, None where none is known. From the journal,
+        so once the client is open. What has none of these keys was certainly not paid for.
         """
-        return self._live().attempts.sent_keys
+        return MappingProxyType(self._live().attempts.sent)
 
     def unfinished(self) -> list[str]:
         """Return the ids of the tasks that still run, as far as is known; oldest first.

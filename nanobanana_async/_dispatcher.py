@@ -258,9 +258,20 @@ class Dispatcher:
             self._submits.not_recorded(post, error, now)
             self._stop_submits(error)
         else:
-            await self._post(post, attempt)
+            if generation.waiters and self.stopped_by is None:
+                await self._post(post, attempt)
+            else:  # while it was written down
+                await self._withdraw(post, attempt)
         del self._posts[generation]  # only now: a crash in between would lose it
         self._alarm.ring()
+
+    async def _withdraw(self, post: Post, attempt: Attempt) -> None:
+        """Nobody wants it any more, and it has not left: nothing is paid."""
+        self._gateway.withdraw(attempt, self._loop.time())
+        await self._attempts.answered(post.generation, NotSent("withdrawn"))
+        self._submits.withdrawn(post, self._loop.time())
+        if self.stopped_by is not None:
+            self.stop(self.stopped_by)
 
     async def _post(self, post: Post, attempt: Attempt) -> None:
         """Send a submit that is on record. What came of it is, too, before anybody is told."""

@@ -72,6 +72,7 @@ class Resumption:
         """
         if not self._begun:
             await self._engine.opened()
+            self._engine.dispatcher.check()
             self.begin()
         if self._left == 0:
             raise StopAsyncIteration

@@ -45,7 +45,7 @@ _SCHEMA: Final = (
 )
 _INSERT: Final = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)"
 _SELECT: Final = "SELECT number, attempt, kind, at, data, checksum FROM records ORDER BY number"
-_KEPT: Final = "It was left as it is; what was sent after that is not known"
+_KEPT: Final = "The file is kept; what was sent after that is not known"
 # Records that come together are written together: a commit costs more than many records. Seconds:
 _URGENT: Final = 0.004
 """What a submit waits for others to come, before its record is on its way."""
@@ -76,6 +76,8 @@ class SqliteJournal:
 
     async def open(self, take: Callable[[Record], None]) -> None:
         """Open the file, and hand its records to `take`, in a thread."""
+        if self._over is not None and not self._over.done():
+            raise _in_use(self.path)
         self._loop = asyncio.get_running_loop()
         self._batches, self._broken = SimpleQueue(), None
         opened: asyncio.Future[None] = self._loop.create_future()
@@ -101,7 +103,8 @@ class SqliteJournal:
 
     async def aclose(self) -> None:
         """Write what is under way and close the file."""
-        if self._over is not None:
+        if self._over is not None and not self._over.done():
+            self._broken = self._broken or JournalError(f"{self.path} is closed")
             self._send()
             self._batches.put(None)
             await asyncio.shield(self._over)
@@ -190,7 +193,7 @@ class _File:
         try:
             for row in self._connection.execute(_SELECT):
                 take(self._checked(row))
-        except (sqlite3.Error, UnicodeError) as error:  # or a text that is none
+        except (sqlite3.Error, ValueError) as error:  # also a text, or an order, that is none
             raise self._damaged() from error
         self._mark = _Mark(self.path.with_name(f"{self.path.name}-mark"))
         if self._number < self._mark.read():
@@ -199,14 +202,9 @@ class _File:
     def write(self, records: list[Record]) -> None:
         if self._connection is None or self._mark is None:
             raise JournalError(f"{self.path} is not open")
-        number, checksum = self._number, self._checksum
-        try:
-            self._connection.execute("BEGIN")
-            self._connection.executemany(_INSERT, [self._row(record) for record in records])
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._number, self._checksum = number, checksum
-            raise
+        self._connection.execute("BEGIN")
+        self._connection.executemany(_INSERT, [self._row(record) for record in records])
+        self._connection.execute("COMMIT")
         # After the commit: the mark never says more than what is safe.
         self._mark.write(self._number)
 
@@ -229,7 +227,7 @@ class _File:
     def _checked(self, row: tuple[Any, ...]) -> Record:
         number, attempt, kind, at, data, checksum = row
         expected = _next_checksum(row[:5], self._checksum)
-        if number != self._number + 1 or checksum != expected:
+        if checksum != expected:
             raise self._damaged()
         self._number, self._checksum = number, checksum
         return Record(attempt, Kind(kind), at, json.loads(data))
@@ -296,13 +294,17 @@ def _lock(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("COMMIT")
 
 
+def _in_use(path: Path) -> JournalInUseError:
+    return JournalInUseError(f"{path} is in use", advice="One client can have it at a time")
+
+
 def _named(error: Exception, path: Path) -> JournalError:
     """Say what an error of SQLite or of the system means here."""
     if isinstance(error, JournalError):
         return error
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return JournalInUseError(f"{path} is in use", advice="One client can have it at a time")
+        return _in_use(path)
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return JournalDamagedError(f"{path} is damaged: {error}", advice=_KEPT)
     if name.startswith("SQLITE_CANTOPEN"):

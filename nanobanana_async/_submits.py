@@ -137,11 +137,19 @@ class Submits:
             case _:
                 assert_never(answer)
 
+    def withdrawn(self, post: Post, now: float) -> None:
+        """It was decided on, and not sent."""
+        self._return_probes(post, now)
+        self._go_back(post.generation, now, wait=0.0)
+
     def not_recorded(self, post: Post, error: JournalError, now: float) -> None:
         """It was not sent, since the journal could not be written."""
+        self._return_probes(post, now)
+        self._refuse(post.generation, fresh(error), now)
+
+    def _return_probes(self, post: Post, now: float) -> None:
         self._credit.probe_told_nothing(post.credit_probe, now)
         self._doubt.probe_told_nothing(post.doubt_probe, now)
-        self._refuse(post.generation, fresh(error), now)
 
     def _learn(self, post: Post, answer: SubmitAnswer | NotSent, now: float) -> None:
         if isinstance(answer, Accepted):

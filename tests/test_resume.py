@@ -89,7 +89,7 @@ async def test_a_life_in_records() -> None:
             "cat", key="7", resolution="2K", callback_url="https://x.y/?s=1"
         )
     sending, accepted, ended = here.journal.records
-    assert here.journal.kinds() == {1: [Kind.SENDING, Kind.ACCEPTED, Kind.ENDED]}
+    assert [*here.journal.kinds().values()] == [[Kind.SENDING, Kind.ACCEPTED, Kind.ENDED]]
     request = {"prompt": "cat", "resolution": "2K"}
     assert sending.data == {"key": "7", "model": "nano-banana-2", "request": request}
     assert accepted.data == {"task_id": result.task_id}
