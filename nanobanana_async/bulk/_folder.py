@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Final
+from typing import Any, Final
 
 from attrs import define, field, frozen
 from filelock import FileLock, Timeout
 
-from nanobanana_async.bulk._errors import FolderError, FolderInUseError
+from nanobanana_async.bulk._errors import DiskError, FolderError, FolderInUseError
 
-__all__ = ["Folder", "RunFile", "replace_file", "sync_folder"]
+__all__ = ["Folder", "RunFile", "keep_file", "replace_file", "sync_folder"]
 
 _VERSION: Final = 1
 
@@ -56,11 +56,15 @@ class Folder:
     def owned(self) -> Iterator[None]:
         """Make the folder, and have it alone; a process that dies gives it back.
 
+        Where no run began in it, nothing of it is left behind.
+
         Raises:
             FolderInUseError: another run has it.
             FolderError: it cannot be made or written to.
         """
-        lock = FileLock(self.path / ".lock", timeout=0)
+        missing = [one for one in (self.path, *self.path.parents) if not one.exists()]
+        mark = self.path / ".lock"
+        marked, lock = mark.exists(), FileLock(mark, timeout=0)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=self.path):
@@ -68,12 +72,35 @@ class Folder:
             lock.acquire()
         except Timeout:
             raise FolderInUseError(f"{self.path} is in use by another run") from None
+        except FileExistsError:
+            raise FolderError(f"{self.path} is a file", advice="Give a folder") from None
         except OSError as error:
-            raise FolderError(f"{self.path} cannot be written to: {error.strerror}") from None
+            _remove(missing)
+            raise FolderError(
+                f"{self.path} cannot be written to: {error.strerror}", advice="Use another folder"
+            ) from None
         try:
             yield
         finally:
+            if not (marked or self.run_file.exists()):
+                with suppress(OSError):
+                    mark.unlink()
+                _remove(missing)
             lock.release()
+
+    def check_new(self) -> None:
+        """See that no run, and nobody else, has put into it what a new run would write over.
+
+        Raises:
+            FolderError: there is something.
+        """
+        pictures = self.path / "images"
+        for path in (self.results, self.journal, self.path / "report.html", pictures):
+            if path.exists() and (path != pictures or any(path.iterdir())):
+                raise FolderError(
+                    f"{path} is there, and no run.json tells which run it is of",
+                    advice="Use another folder",
+                )
 
     def set_journal_aside(self) -> Path | None:
         """Keep a journal that cannot be used under another name, its log and mark with it."""
@@ -98,8 +125,15 @@ class RunFile:
 
     path: Path
     input: str = ""
-    fingerprint: str = ""
+    """As the user called it."""
+    content: str = ""
+    """Checksum of the input."""
+    defaults: dict[str, Any] = field(factory=dict)
+    """What rows get that do not say it themselves, and how the input is read."""
     rows: int = 0
+    """Valid ones."""
+    rejected: str = ""
+    """Checksum of rejected.jsonl, which names the rows that are left out."""
     reached: int = 0
     unprovable: int = 0
     """Up to this line of the input the journal, begun anew, does not tell what was sent."""
@@ -119,32 +153,67 @@ class RunFile:
             data = json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise FolderError(f"{path} cannot be read: {error}", advice=_ANOTHER) from None
+        except OSError as error:
+            raise FolderError(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, RecursionError):
+            raise FolderError(f"{path} is damaged", advice=_ANOTHER) from None
         if not isinstance(data, dict) or data.get("version") != _VERSION:
             raise FolderError(f"{path} is not of this version", advice=_ANOTHER)
-        try:
-            return cls(path, **{name: data[name] for name in _KEPT})
-        except KeyError as error:
-            raise FolderError(f"{path} lacks {error}", advice=_ANOTHER) from None
+        for name, fits in _KEPT.items():
+            if not fits(data.get(name)):
+                raise FolderError(f"{path} is damaged: {name} is amiss", advice=_ANOTHER)
+        return cls(path, **{name: data[name] for name in _KEPT})
 
     def write(self) -> None:
-        """Replace it, durably."""
+        """Replace it, durably.
+
+        Raises:
+            DiskError: it cannot be written.
+        """
         data = {"version": _VERSION} | {name: getattr(self, name) for name in _KEPT}
-        replace_file(self.path, json.dumps(data, indent=1).encode())
+        keep_file(self.path, json.dumps(data, indent=1).encode())
 
 
-_KEPT: Final = (
-    "input",
-    "fingerprint",
-    "rows",
-    "reached",
-    "unprovable",
-    "requests_per_minute",
-    "concurrent_tasks",
-    "classes",
-)
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _are_classes(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, list)
+        and len(one) == len(("model", "resolution", "count"))
+        and isinstance(one[0], str)
+        and isinstance(one[1], str | None)
+        and _is_count(one[2])
+        for one in value
+    )
+
+
+_KEPT: Final[Mapping[str, Callable[[object], bool]]] = {
+    "input": lambda value: isinstance(value, str),
+    "content": lambda value: isinstance(value, str),
+    "defaults": lambda value: isinstance(value, dict),
+    "rows": _is_count,
+    "rejected": lambda value: isinstance(value, str),
+    "reached": _is_count,
+    "unprovable": _is_count,
+    "requests_per_minute": _is_count,
+    "concurrent_tasks": _is_count,
+    "classes": _are_classes,
+}
 _ANOTHER: Final = "Use another folder, or delete this one if nothing in it is of use"
+
+
+def keep_file(path: Path, content: bytes) -> None:
+    """Write a file that a run cannot do without.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise DiskError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -166,3 +235,10 @@ def sync_folder(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _remove(made: list[Path]) -> None:
+    """Remove folders that are empty; the innermost comes first."""
+    with suppress(OSError):
+        for folder in made:
+            folder.rmdir()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -10,22 +12,22 @@ from typing import Any, BinaryIO, Final
 from attrs import define, field
 
 from nanobanana_async._limits import Limits
-from nanobanana_async._models import ImageRequest
 from nanobanana_async.bulk._budget import Budget
-from nanobanana_async.bulk._errors import FolderError, InputChangedError, InputError
+from nanobanana_async.bulk._errors import InputChangedError
 from nanobanana_async.bulk._folder import Folder, RunFile
 from nanobanana_async.bulk._input import Input, find_input
 from nanobanana_async.bulk._lines import LOOKED_AT_AGAIN, request_of_line
 from nanobanana_async.bulk._manifest import Entry, Line, Manifest
 from nanobanana_async.bulk._prepare import (
     check_defaults,
+    check_prices,
     check_rows,
     read_rejected,
     write_rejected,
 )
 from nanobanana_async.bulk._settings import BulkSettings
 
-__all__ = ["Job", "open_job"]
+__all__ = ["Job", "check_same", "described", "open_job"]
 
 _NOTHING_PROVABLE: Final = 1 << 60
 
@@ -62,63 +64,96 @@ def open_job(
         InputError: the input, or a row, or a default is at fault.
         InputChangedError: the folder belongs to another input.
         FolderError: the folder does not hold what a run leaves.
+        DiskError: what is to be kept cannot be written.
     """
     check_defaults(settings)
     before = RunFile.read(folder.run_file)
-    if before is None and folder.results.exists():
-        raise FolderError(
-            f"{folder.path} has a results.jsonl and no run.json", advice="Use another folder"
-        )
-    for part in (folder.path / "images").glob("*.part"):
-        part.unlink(missing_ok=True)  # of a run that was killed
-    rows = find_input(
-        source, settings.format, folder, accept_changed=settings.accept_changed, stdin=stdin
-    )
-    run_file = _checked(rows, folder, settings, before)
+    if before is None:
+        folder.check_new()
+    rows = find_input(source, settings.format, folder, stdin=stdin)
+    try:
+        run_file, rejected = _checked(rows, folder, settings, before)
+        rows = rows.keep()
+    finally:
+        rows.discard()
     run_file.requests_per_minute = limits.requests_per_minute
     run_file.concurrent_tasks = limits.concurrent_tasks
-    _check_prices(run_file, settings)
-    budget = Budget(settings.prices, settings.budget, settings.model)
-    rejected = read_rejected(folder.rejected)
-    job = Job(folder, settings, rows, run_file, rejected, budget)
     run_file.write()
+    for part in (folder.path / "images").glob("*.part"):
+        with suppress(OSError):
+            part.unlink()  # of a run that was killed
+    budget = Budget(settings.prices, settings.budget, settings.model)
+    job = Job(folder, settings, rows, run_file, rejected, budget)
     job.manifest.load(partial(_note, job))
     return job
 
 
-def _checked(
-    source: Input, folder: Folder, settings: BulkSettings, before: RunFile | None
-) -> RunFile:
-    """Return the run file; every row is looked at, unless an earlier run has done so."""
-    fingerprint = source.fingerprint(dict(settings.defaults) | {"model": settings.model})
-    if before is not None and before.fingerprint == fingerprint:
-        return before
-    if before is not None and not settings.accept_changed:
-        raise InputChangedError(
-            f"{source.name}, or what its rows get by default, is not what the run in "
-            f"{folder.path} began with"
-        )
-    found = check_rows(source, settings)
-    write_rejected(folder.rejected, found.rejected)
+def described(source: Input, folder: Folder, settings: BulkSettings) -> RunFile:
+    """Return what tells this run from others; its rows are not looked at yet."""
+    defaults = {"model": settings.model, "format": source.form} | dict(settings.defaults)
     return RunFile(
         folder.run_file,
-        input=source.name,
-        fingerprint=fingerprint,
-        rows=found.valid,
-        # A row's line says nothing of an input that was another one.
-        reached=0 if before is None else _NOTHING_PROVABLE,
-        classes=[(*of, count) for of, count in found.by_class.items()],
+        input=source.title,
+        content=source.checksum(),
+        # As it will be read again: lists for tuples.
+        defaults=json.loads(json.dumps(defaults, default=str)),
     )
 
 
-def _check_prices(run_file: RunFile, settings: BulkSettings) -> None:
-    if settings.prices is None:
-        return
-    for model, resolution, _ in run_file.classes:
-        try:
-            settings.prices.of(ImageRequest("", resolution=resolution), model)
-        except KeyError as error:
-            raise InputError(f"No price is given for {error.args[0]}") from None
+def check_same(now: RunFile, before: RunFile, settings: BulkSettings) -> bool:
+    """Tell whether input and defaults are those that the run in the folder began with.
+
+    Raises:
+        InputChangedError: they are not, and the settings do not accept it.
+    """
+    changed = _changed(now, before)
+    if changed is None:
+        return True
+    if settings.accept_changed:
+        return False
+    raise InputChangedError(changed)
+
+
+def _changed(now: RunFile, before: RunFile) -> str | None:
+    folder = now.path.parent
+    another = now.content != before.content
+    if another and now.input != before.input:
+        return f"{folder} holds the run of {before.input}, and {now.input} is another input"
+    for name in sorted(now.defaults.keys() | before.defaults.keys()):
+        was, now_is = before.defaults.get(name), now.defaults.get(name)
+        if was != now_is:
+            return f"{name} was {_told(was)} when the run in {folder} began, and is {_told(now_is)}"
+    return f"{now.input} is not what it was when the run in {folder} began" if another else None
+
+
+def _told(value: object) -> str:
+    return "not given" if value is None else str(value)
+
+
+def _checked(
+    source: Input, folder: Folder, settings: BulkSettings, before: RunFile | None
+) -> tuple[RunFile, frozenset[int]]:
+    """Return the run file and the rejected lines; the rows are looked at if no run has done so."""
+    now = described(source, folder, settings)
+    if before is not None and check_same(now, before, settings):
+        rejected = read_rejected(folder.rejected, before.rejected)
+        if rejected is not None:
+            check_prices(_classes(before), settings)
+            return before, rejected
+        now.reached = before.reached
+    elif before is not None:
+        # A row's line says nothing of an input that was another one.
+        now.reached = _NOTHING_PROVABLE
+    found = check_rows(source, settings)
+    now.rows = found.valid
+    now.classes = [(*of, count) for of, count in found.by_class.items()]
+    check_prices(_classes(now), settings)
+    now.rejected = write_rejected(folder.rejected, found.rejected)
+    return now, frozenset(one.line for one in found.rejected)
+
+
+def _classes(run_file: RunFile) -> Iterable[tuple[str, str | None]]:
+    return ((model, resolution) for model, resolution, _ in run_file.classes)
 
 
 def _note(job: Job, line: Line, before: Entry | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -9,16 +10,24 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import BinaryIO, Final
 
-from attrs import frozen
+from attrs import define, evolve, field, frozen
 
 from nanobanana_async._limits import Limits
 from nanobanana_async._models import ImageRequest
 from nanobanana_async._specs import MODELS
-from nanobanana_async.bulk._errors import FolderError, InputError
-from nanobanana_async.bulk._folder import Folder
+from nanobanana_async.bulk._errors import FolderError
+from nanobanana_async.bulk._folder import Folder, RunFile
 from nanobanana_async.bulk._input import find_input
-from nanobanana_async.bulk._manifest import read_lines
-from nanobanana_async.bulk._prepare import FirstPass, check_defaults, check_rows, requests_of
+from nanobanana_async.bulk._lines import request_of_line
+from nanobanana_async.bulk._manifest import Line, read_lines
+from nanobanana_async.bulk._opening import check_same, described
+from nanobanana_async.bulk._prepare import (
+    FirstPass,
+    check_defaults,
+    check_prices,
+    check_rows,
+    requests_of,
+)
 from nanobanana_async.bulk._settings import BulkSettings
 
 __all__ = ["Plan", "plan"]
@@ -27,6 +36,7 @@ _MEAN_SECONDS: Final[Mapping[str | None, float]] = MappingProxyType(
     {"1K": 17.0, "2K": 27.0, "4K": 45.0}
 )
 """The middle of the published measurements of Nano Banana 2."""
+_UNKNOWN: Final = frozenset({"unknown", "stuck", "not_found", "unreadable"})
 _REQUESTS_A_TASK: Final = 2
 """One submit and one status check, at the least."""
 
@@ -38,13 +48,19 @@ class Plan:
     rows: int
     """Rows of the input that are valid."""
     invalid: int
+    """Rows that break a rule, and are left out."""
     done: int
-    """Valid rows that have a line in the folder's manifest."""
+    """Valid rows that earlier runs have brought to an end."""
+    again: int
+    """Rows that earlier runs have submitted, and that are to be submitted anew."""
     seconds: float
     """By the account's limits and usual service times."""
     money: Decimal | None
     """For what is to be submitted; None without prices."""
+    spent: Decimal | None
+    """By earlier runs in the folder, at these prices; None without prices."""
     over_budget: bool
+    """True where both together are more than the budget."""
 
     @property
     def to_submit(self) -> int:
@@ -64,37 +80,76 @@ def plan(
 
     Raises:
         InputError: as `run`.
+        FolderError: as `run`, but for a folder that is in use or cannot be written.
     """
     check_defaults(settings)
+    place = Folder(Path(folder))
+    before = RunFile.read(place.run_file)
+    if before is None:
+        place.check_new()
     with TemporaryDirectory() as scratch:
-        rows = find_input(source, settings.format, Folder(Path(scratch)), stdin=stdin)
+        rows = find_input(source, settings.format, place, scratch=Path(scratch), stdin=stdin)
+        if before is not None and check_same(described(rows, place, settings), before, settings):
+            settings = evolve(settings, skip_invalid=True)  # an earlier run has left them out
         found = check_rows(rows, settings)
-        rejected = frozenset(one.line for one in found.rejected)
-        before = _lines_of(Folder(Path(folder)))
-        done = 0
-        for _, request in requests_of(rows, settings, rejected):
-            if request.key in before:
-                done += 1
-                found.by_class[request.model or settings.model, request.resolution] -= 1
-    money = _money(found, settings)
+        check_prices(found.by_class, settings)
+        earlier = _earlier(place, settings)
+        done = again = 0
+        lines = frozenset(one.line for one in found.rejected)
+        for _, request in requests_of(rows, settings, lines):
+            if (anew := earlier.anew.get(str(request.key))) is not None:
+                done += not anew
+                again += anew
+                found.by_class[request.model or settings.model, request.resolution] -= not anew
+    money, spent = _money(found, settings), earlier.spent
     return Plan(
         rows=found.valid + done,
-        invalid=len(found.rejected),
+        invalid=found.invalid,
         done=done,
-        seconds=_seconds(found, limits),
+        again=again,
+        seconds=_seconds(found, limits) if found.valid else 0.0,
         money=money,
-        over_budget=bool(money and settings.budget is not None and money > settings.budget),
+        spent=None if settings.prices is None else spent,
+        over_budget=bool(money and settings.budget is not None and spent + money > settings.budget),
     )
 
 
-def _lines_of(folder: Folder) -> frozenset[str]:
+@define
+class _Earlier:
+    """What the manifest of earlier runs says."""
+
+    anew: dict[str, bool] = field(factory=dict)
+    """By key, whether the row would be submitted once more."""
+    spent: Decimal = Decimal(0)
+
+
+def _earlier(folder: Folder, settings: BulkSettings) -> _Earlier:
+    found, attempts = _Earlier(), Counter[str]()
     try:
         with folder.results.open("rb") as file:
-            return frozenset(line["key"] for _, line in read_lines(file, folder.results))
+            for _, line in read_lines(file, folder.results):
+                key, count = line["key"], line.get("attempts", 0)
+                found.anew[key] = _starts_anew(line, settings)
+                if settings.prices is not None:
+                    price = settings.prices.of(request_of_line(line), settings.model)
+                    found.spent += price * (count - attempts[key])
+                    attempts[key] = count
     except FileNotFoundError:
-        return frozenset()
+        return found
     except OSError as error:
         raise FolderError(f"{folder.results} cannot be read: {error.strerror}") from None
+    return found
+
+
+def _starts_anew(line: Line, settings: BulkSettings) -> bool:
+    """Tell whether a row with this line is submitted once more, which is a new charge."""
+    state, error = line["state"], line.get("error") or {}
+    once_more = bool(error.get("retryable")) and line.get("attempts", 0) < settings.attempts
+    return (
+        state == "refused"
+        or (state == "failed" and (settings.retry_failed or once_more))
+        or (state in _UNKNOWN and settings.retry_unknown)
+    )
 
 
 def _seconds(found: FirstPass, limits: Limits) -> float:
@@ -113,13 +168,12 @@ def _mean(model: str, resolution: str | None) -> float:
 
 
 def _money(found: FirstPass, settings: BulkSettings) -> Decimal | None:
-    if settings.prices is None:
+    if (prices := settings.prices) is None:
         return None
-    total = Decimal(0)
-    for (model, resolution), count in found.by_class.items():
-        try:
-            price = settings.prices.of(ImageRequest("", resolution=resolution), model)
-        except KeyError as error:
-            raise InputError(f"No price is given for {error.args[0]}") from None
-        total += price * count
-    return total
+    return sum(
+        (
+            prices.of(ImageRequest("", resolution=resolution), model) * count
+            for (model, resolution), count in found.by_class.items()
+        ),
+        Decimal(0),
+    )

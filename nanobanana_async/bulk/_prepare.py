@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +14,8 @@ from attrs import define, field, fields
 from nanobanana_async._errors import InvalidRequestError
 from nanobanana_async._models import ImageRequest
 from nanobanana_async._validation import checked
-from nanobanana_async.bulk._errors import FolderError, InputError, InvalidRowsError, Rejected
-from nanobanana_async.bulk._folder import replace_file
+from nanobanana_async.bulk._errors import InputError, InvalidRowsError, Rejected
+from nanobanana_async.bulk._folder import keep_file
 from nanobanana_async.bulk._input import Input
 from nanobanana_async.bulk._rows import Row, read_rows
 from nanobanana_async.bulk._settings import BulkSettings
@@ -22,6 +23,7 @@ from nanobanana_async.bulk._settings import BulkSettings
 __all__ = [
     "FirstPass",
     "check_defaults",
+    "check_prices",
     "check_rows",
     "read_rejected",
     "requests_of",
@@ -37,6 +39,9 @@ class FirstPass:
     """What the rows of an input are."""
 
     rejected: list[Rejected] = field(factory=list)
+    """Those that break a rule: all where they are skipped, else the first ones."""
+    invalid: int = 0
+    """How many break a rule."""
     by_class: Counter[tuple[str, str | None]] = field(factory=Counter)
     """Valid rows by model and resolution, None where the row leaves it to the API."""
 
@@ -69,35 +74,55 @@ def check_rows(source: Input, settings: BulkSettings) -> FirstPass:
 
     Raises:
         InputError: the file cannot be read, or holds nothing.
-        InvalidRowsError: some rows break a rule, and they are not to be skipped.
+        InvalidRowsError: some rows break a rule and are not to be skipped, or all do.
     """
     found, keys = FirstPass(), set[str]()
-    for row in read_rows(source.path, source.form):
+    for row in read_rows(source.path, source.form, source.title):
         request = _request(row, settings)
         faults = _faults(row, request, settings)
-        if source.form != "txt":  # there the key is the line's number
-            faults += _twice(row, keys)
-        if faults:
-            found.rejected.append(Rejected(row.line, row.key, faults))
-        else:
+        if not faults and source.form != "txt":  # there the key is the line's number
+            faults = _twice(row, keys)
+        if not faults:
             found.by_class[request.model or settings.model, request.resolution] += 1
-    rows, rejected = found.valid + len(found.rejected), len(found.rejected)
-    if rows == 0:
-        raise InputError(f"{source.name} holds no rows")
-    if rejected and not settings.skip_invalid:
-        raise InvalidRowsError(
-            f"{rejected:,} of {rows:,} rows break a rule",
-            count=rejected,
-            rejected=found.rejected[:_NAMED],
-        )
+            continue
+        found.invalid += 1
+        if settings.skip_invalid or found.invalid <= _NAMED:
+            found.rejected.append(Rejected(row.line, row.key, faults))
+    if found.valid + found.invalid == 0:
+        raise InputError(f"{source.title} holds no rows")
+    if found.invalid and not (settings.skip_invalid and found.valid):
+        raise _invalid_rows(found, source)
     return found
+
+
+def _invalid_rows(found: FirstPass, source: Input) -> InvalidRowsError:
+    rows = found.valid + found.invalid
+    which = f"{found.invalid:,} of {rows:,} rows" if found.valid else f"All {rows:,} rows"
+    return InvalidRowsError(
+        f"{which} of {source.title} break a rule",
+        count=found.invalid,
+        rejected=found.rejected[:_NAMED],
+        advice=None if found.valid else "Mend them; nothing was sent",
+    )
+
+
+def check_prices(classes: Iterable[tuple[str, str | None]], settings: BulkSettings) -> None:
+    """See that each class of rows, by model and resolution, has a price where there are prices.
+
+    Raises:
+        InputError: one has none.
+    """
+    if (prices := settings.prices) is None:
+        return
+    for model, resolution in classes:
+        prices.of(ImageRequest("", resolution=resolution), model)
 
 
 def requests_of(
     source: Input, settings: BulkSettings, rejected: Container[int]
 ) -> Iterator[tuple[int, ImageRequest]]:
     """Yield the rows anew, each with its line, but for those at the rejected lines."""
-    for row in read_rows(source.path, source.form):
+    for row in read_rows(source.path, source.form, source.title):
         if row.line not in rejected:
             yield row.line, _request(row, settings)
 
@@ -126,25 +151,27 @@ def _twice(row: Row, keys: set[str]) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
-    """Write rejected.jsonl, which a continued run reads: those rows stay out."""
-    lines = (json.dumps(_as_json(one), ensure_ascii=False) for one in rejected)
-    replace_file(path, "".join(f"{line}\n" for line in lines).encode())
-
-
-def read_rejected(path: Path) -> frozenset[int]:
-    """Return the lines of the rows that were left out.
+def write_rejected(path: Path, rejected: Iterable[Rejected]) -> str:
+    """Write rejected.jsonl, which a continued run reads, and return its checksum.
 
     Raises:
-        FolderError: the file cannot be read.
+        DiskError: it cannot be written.
     """
+    lines = (json.dumps(_as_json(one), ensure_ascii=False) for one in rejected)
+    content = "".join(f"{line}\n" for line in lines).encode()
+    keep_file(path, content)
+    return sha256(content).hexdigest()
+
+
+def read_rejected(path: Path, checksum: str) -> frozenset[int] | None:
+    """Return the lines of the rows that were left out; None where the file is another."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return frozenset(json.loads(line)["line"] for line in text.split("\n") if line)
-    except FileNotFoundError:
-        return frozenset()
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise FolderError(f"{path} cannot be read: {error}") from None
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if sha256(content).hexdigest() != checksum:
+        return None
+    return frozenset(json.loads(line)["line"] for line in content.splitlines())
 
 
 def _as_json(one: Rejected) -> dict[str, Any]:

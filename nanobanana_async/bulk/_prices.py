@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Self
+from typing import Final, Self
 
 from attrs import field, frozen
 
 from nanobanana_async._models import ImageRequest
 from nanobanana_async._specs import MODELS
+from nanobanana_async.bulk._errors import InputError
 
 __all__ = ["Prices"]
 
-_RESOLUTIONS = tuple(
+_RESOLUTIONS: Final = tuple(
     dict.fromkeys(resolution for spec in MODELS.values() for resolution in spec.resolutions)
 )
+_MOST: Final = Decimal(1_000_000)
+_DIGITS: Final = 9
 
 
 @frozen
@@ -49,11 +52,18 @@ class Prices:
         """Return what the picture costs.
 
         Raises:
-            KeyError: no price was given for its resolution, which is named.
+            InputError: no price was given for its resolution, which is named.
         """
-        spec = MODELS[request.model or model]
-        resolution = (request.resolution or spec.resolutions[0]) if spec.resolutions else None
-        return self.by_resolution[resolution]
+        spec = MODELS.get(request.model or model)
+        resolution = (
+            (request.resolution or spec.resolutions[0]) if spec and spec.resolutions else None
+        )
+        try:
+            return self.by_resolution[resolution]
+        except (KeyError, TypeError):  # TypeError: of a manifest that somebody has edited
+            raise InputError(
+                f"No price is given for {resolution or request.model or model}"
+            ) from None
 
 
 def _money(text: str) -> Decimal:
@@ -61,6 +71,7 @@ def _money(text: str) -> Decimal:
         value = Decimal(text.strip())
     except InvalidOperation:
         raise ValueError(f"{text.strip()!r} is no price, such as 0.04") from None
-    if not value.is_finite() or value < 0:
+    # Sums of what is within these bounds are exact.
+    if not (value.is_finite() and 0 <= value <= _MOST and value == round(value, _DIGITS)):
         raise ValueError(f"{text.strip()!r} is no price, such as 0.04")
     return value
