@@ -37,6 +37,30 @@ class Input:
     """As the user called it."""
     home: Path | None = None
     """Where the copy at `path` is to stand once its rows are found to be in order."""
+    state: tuple[int, int] = (0, 0)
+    """Size and time of its last change when its rows were looked at first."""
+
+    def seen(self) -> Input:
+        """Return it with its state of now.
+
+        Raises:
+            InputError: it cannot be looked at.
+        """
+        return evolve(self, state=self._state())
+
+    def check_unchanged(self) -> None:
+        """See that it is what it was when its rows were looked at first.
+
+        Raises:
+            InputError: it is not, or is gone.
+        """
+        if self._state() != self.state:
+            raise InputError(f"{self.title} was changed meanwhile")
+
+    def _state(self) -> tuple[int, int]:
+        with _readable(self.title):
+            found = self.path.stat()
+        return found.st_size, found.st_mtime_ns
 
     @property
     def title(self) -> str:
@@ -45,11 +69,8 @@ class Input:
 
     def checksum(self) -> str:
         """Return what tells this content from any other."""
-        try:
-            with self.path.open("rb") as file:
-                return file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise InputError(f"{self.title} cannot be read: {error.strerror}") from None
+        with _readable(self.title), self.path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
 
     def keep(self) -> Input:
         """Put a copy where the next run looks for it.

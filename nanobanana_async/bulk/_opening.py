@@ -70,7 +70,7 @@ def open_job(
     before = RunFile.read(folder.run_file)
     if before is None:
         folder.check_new()
-    rows = find_input(source, settings.format, folder, stdin=stdin)
+    rows = find_input(source, settings.format, folder, stdin=stdin).seen()
     try:
         run_file, rejected = _checked(rows, folder, settings, before)
         rows = rows.keep()

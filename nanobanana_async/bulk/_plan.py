@@ -88,7 +88,8 @@ def plan(
     if before is None:
         place.check_new()
     with TemporaryDirectory() as scratch:
-        rows = find_input(source, settings.format, place, scratch=Path(scratch), stdin=stdin)
+        found_input = find_input(source, settings.format, place, scratch=Path(scratch), stdin=stdin)
+        rows = found_input.seen()
         if before is not None and check_same(described(rows, place, settings), before, settings):
             settings = evolve(settings, skip_invalid=True)  # an earlier run has left them out
         found = check_rows(rows, settings)

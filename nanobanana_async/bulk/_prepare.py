@@ -14,7 +14,7 @@ from attrs import define, field, fields
 from nanobanana_async._errors import InvalidRequestError
 from nanobanana_async._models import ImageRequest
 from nanobanana_async._validation import checked
-from nanobanana_async.bulk._errors import InputError, InvalidRowsError, Rejected
+from nanobanana_async.bulk._errors import DiskError, InputError, InvalidRowsError, Rejected
 from nanobanana_async.bulk._folder import keep_file
 from nanobanana_async.bulk._input import Input
 from nanobanana_async.bulk._rows import Row, read_rows
@@ -97,9 +97,8 @@ def check_rows(source: Input, settings: BulkSettings) -> FirstPass:
 
 def _invalid_rows(found: FirstPass, source: Input) -> InvalidRowsError:
     rows = found.valid + found.invalid
-    which = f"{found.invalid:,} of {rows:,} rows" if found.valid else f"All {rows:,} rows"
     return InvalidRowsError(
-        f"{which} of {source.title} break a rule",
+        f"{found.invalid:,} of {rows:,} rows of {source.title} break a rule",
         count=found.invalid,
         rejected=found.rejected[:_NAMED],
         advice=None if found.valid else "Mend them; nothing was sent",
@@ -121,10 +120,24 @@ def check_prices(classes: Iterable[tuple[str, str | None]], settings: BulkSettin
 def requests_of(
     source: Input, settings: BulkSettings, rejected: Container[int]
 ) -> Iterator[tuple[int, ImageRequest]]:
-    """Yield the rows anew, each with its line, but for those at the rejected lines."""
-    for row in read_rows(source.path, source.form, source.title):
-        if row.line not in rejected:
-            yield row.line, _request(row, settings)
+    """Yield the rows anew, each with its line, but for those at the rejected lines.
+
+    Raises:
+        DiskError: the input is gone, or is not any more what was checked.
+    """
+    try:
+        for row in read_rows(source.path, source.form, source.title):
+            # What was read before it was changed is in order: it was read, and then looked at.
+            source.check_unchanged()
+            if row.line not in rejected:
+                yield row.line, _request(row, settings)
+    except InputError as error:
+        raise DiskError(str(error.args[0]), advice=_PUT_BACK) from None
+
+
+_PUT_BACK: Final = (
+    "Nothing more was submitted. Put it back as it was, then type the same command again"
+)
 
 
 def _request(row: Row, settings: BulkSettings) -> ImageRequest:

@@ -36,6 +36,20 @@ def _money(_: click.Context, __: click.Parameter, text: str | None) -> Decimal |
         raise click.BadParameter(f"{text!r} is no amount of money, such as 25") from None
 
 
+def _folder(_: click.Context, __: click.Parameter, text: str) -> Path:
+    if not text:  # a variable of the shell that is not set
+        raise click.BadParameter("an empty text is no folder")
+    return Path(text)
+
+
+class _AsTyped(click.Command):
+    """Remembers its arguments, for the advice to type the same again."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.params["typed"] = tuple(args)
+        return super().parse_args(ctx, args)
+
+
 def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         for option in reversed(options):
@@ -114,7 +128,7 @@ _limits = _options(
 _what_is_kept = _options(
     click.option(
         "--download-concurrency",
-        type=click.IntRange(1),
+        type=click.IntRange(1, 1_000),
         default=16,
         show_default=True,
         help="Pictures fetched at once.",
@@ -128,18 +142,19 @@ _what_is_kept = _options(
         help="sidecar: a JSON file beside each picture.",
     ),
     click.option("--no-report", is_flag=True, help="Write no report.html."),
-    click.option("--quiet", is_flag=True, help="Show no progress."),
+    click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong."),
     click.option("--json", "as_json", is_flag=True, help="Progress and summary as JSON lines."),
 )
 
 
-@click.command(short_help="A picture for each row of a file.", epilog=_EXAMPLES)
+@click.command(cls=_AsTyped, short_help="A picture for each row of a file.", epilog=_EXAMPLES)
 @click.argument("source", metavar="INPUT")
 @click.option(
     "-o",
     "--out",
     "folder",
-    type=click.Path(path_type=Path),
+    metavar="DIR",
+    callback=_folder,
     required=True,
     help="Folder for pictures, manifest, journal and report.",
 )

@@ -1,9 +1,11 @@
 """How the figures of a bulk run are shown: live, as lines, as JSON, or not at all."""
 
 import json
+import sys
 
 from attrs import asdict
 
+from nanobanana_async.cli._bulk_output import Enduring
 from nanobanana_async.cli._bulk_view import View, duration, size
 from nanobanana_async.cli._display import Display, in_terminal
 from nanobanana_async.cli._plain import PlainDisplay
@@ -14,11 +16,15 @@ _EVERY = 5.0
 
 def bulk_display(*, quiet: bool, as_json: bool) -> Display[View]:
     """Return the display that was asked for, or that fits where stdout goes to."""
+    return Enduring(_display(quiet=quiet, as_json=as_json))
+
+
+def _display(*, quiet: bool, as_json: bool) -> Display[View]:
     if quiet:
         return SilentDisplay()
     if as_json:
         return PlainDisplay(json_line, _EVERY)
-    if in_terminal():
+    if sys.stdout is not None and in_terminal():
         # Late: rich is slow, and not for whoever reads lines.
         from nanobanana_async.cli._bulk_picture import picture  # noqa: PLC0415
         from nanobanana_async.cli._live import LiveDisplay  # noqa: PLC0415
@@ -29,6 +35,8 @@ def bulk_display(*, quiet: bool, as_json: bool) -> Display[View]:
 
 def line(view: View) -> str:
     """Put the figures into one line."""
+    if not view.rows:
+        return f"{duration(view.seconds)}: looking at the rows"
     left = view.seconds_left
     parts = [
         f"{duration(view.seconds)}: {view.done:,}/{view.rows:,} rows",

@@ -15,6 +15,8 @@ _BAR: Final = 34
 
 def picture(view: View) -> RenderableType:
     """Lay the figures out: a bar and, below it, a row for each."""
+    if not view.rows:
+        return Text(f"Looking at the rows, {duration(view.seconds)}", style="dim")
     return Group("", _bar(view), "", _figures(view), "")
 
 

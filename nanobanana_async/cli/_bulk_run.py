@@ -2,44 +2,39 @@
 
 import asyncio
 import logging
+import shlex
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 
-import click
+from attrs import define
 
-from nanobanana_async import JournalError, Limits, MissingKeyError, NanoBananaError
-from nanobanana_async.bulk import (
-    BulkError,
-    BulkSettings,
-    FolderError,
-    InputError,
-    InvalidRowsError,
-    Plan,
-    Prices,
-    Progress,
-    Summary,
-    plan,
-    run as run_bulk,
-)
+from nanobanana_async import NanoBananaError
+from nanobanana_async.bulk import Progress, Summary, plan, run as run_bulk
 from nanobanana_async.cli._bulk_display import bulk_display
+from nanobanana_async.cli._bulk_end import ended, failed
+from nanobanana_async.cli._bulk_options import client_of, limits_of, settings_of
+from nanobanana_async.cli._bulk_output import complain, put
+from nanobanana_async.cli._bulk_stdin import StandardInput
 from nanobanana_async.cli._bulk_summary import plan_text, summary_json, summary_text
 from nanobanana_async.cli._bulk_view import View, Viewer, duration
 from nanobanana_async.cli._display import Display
 from nanobanana_async.cli._signals import first_signal
 
-_SOME_ROWS: Final = 1
-_AT_FAULT: Final = 2
-_STOPPED: Final = 3
-_SIGNALLED: Final = 128
-_DEFAULTS: Final = ("aspect_ratio", "resolution", "output_format", "provider")
+_TICK: Final = 0.1
+_WHAT_FAILS: Final = (NanoBananaError, OSError)
 
 
 async def run(options: Mapping[str, Any]) -> int:
     """Return the exit code."""
+    try:
+        settings, client = settings_of(options), client_of(options)
+    except NanoBananaError as error:
+        return failed(error)
     display = bulk_display(quiet=options["quiet"], as_json=options["as_json"])
-    settings, limits, progress = _settings(options), _limits(options), Progress()
-    stop = asyncio.Event()
+    stdin = StandardInput.of_process() if options["source"] == "-" else None
+    progress, stop = Progress(), asyncio.Event()
     with first_signal() as signalled, _said_by(display):
         work = asyncio.create_task(
             run_bulk(
@@ -48,54 +43,65 @@ async def run(options: Mapping[str, Any]) -> int:
                 settings=settings,
                 progress=progress,
                 stop=stop,
-                limits=limits,
-                base_url=options["base_url"],
-                private_hosts=options["private_hosts"],
+                stdin=cast("BinaryIO | None", stdin),
+                **client,
             )
         )
-        viewer = Viewer(progress, limits, asyncio.get_running_loop().time())
+        viewer = Viewer(progress, client["limits"], asyncio.get_running_loop().time())
         try:
-            await _watch(work, display, viewer, signalled, stop)
+            await _Watch(work, display, viewer, signalled, stop, stdin).watch()
         except asyncio.CancelledError:
-            click.echo(f"Left. All is on record: {_again(options)}", err=True)
+            complain(f"Left. All is on record: {_again(options)}")
             raise
         finally:
             work.cancel()
             await asyncio.wait([work])
-    return _finished(work, options, signalled)
+            if stdin is not None:
+                stdin.close()
+    number = int(signalled.result()) if signalled.done() else None
+    return _finished(work, options, number)
 
 
-async def _watch(
-    work: asyncio.Task[Summary],
-    display: Display[View],
-    viewer: Viewer,
-    signalled: asyncio.Future[Any],
-    stop: asyncio.Event,
-) -> None:
-    now = asyncio.get_running_loop().time
-    told = False
-    with display:
-        while not work.done():
-            view = viewer.view(now())
-            told = told or _tell_of_charges(viewer.progress, display)
-            if signalled.done() and not stop.is_set():
-                stop.set()
-                display.say(_stopping(view))
-            display.show(view)
-            waiting = {work, signalled} - {signalled if signalled.done() else None}
-            await asyncio.wait(
-                [one for one in waiting if one is not None],
-                timeout=display.interval,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        if not work.cancelled() and work.exception() is None:
-            display.show(viewer.view(now()))
+@define
+class _Watch:
+    """Shows how the run goes, and hands on the first signal."""
 
+    work: asyncio.Task[Summary]
+    display: Display[View]
+    viewer: Viewer
+    signalled: asyncio.Future[signal.Signals]
+    stop: asyncio.Event
+    stdin: StandardInput | None
+    _told: bool = False
 
-def _tell_of_charges(progress: Progress, display: Display[View]) -> bool:
-    if progress.again:
-        display.say(f"{progress.again:,} rows are submitted anew; each is a new charge.")
-    return progress.rows > 0
+    async def watch(self) -> None:
+        """Return when the run is over."""
+        now = asyncio.get_running_loop().time
+        due = now() + self.display.interval
+        self.viewer.view(now())  # from here on rates are measured
+        with self.display:
+            while not self.work.done():
+                await asyncio.wait({self.work}, timeout=_TICK)
+                self._tell_of_charges()
+                self._heed_signal(now())
+                if now() >= due and not self.work.done():
+                    self.display.show(self.viewer.view(now()))
+                    due = now() + self.display.interval
+            if not self.work.cancelled() and self.work.exception() is None:
+                self.display.show(self.viewer.view(now()))
+
+    def _tell_of_charges(self) -> None:
+        again = self.viewer.progress.again
+        if again and not self._told:
+            self._told = True
+            self.display.say(f"{again:,} rows are submitted anew; each is a new charge.")
+
+    def _heed_signal(self, now: float) -> None:
+        if self.signalled.done() and not self.stop.is_set():
+            self.stop.set()
+            if self.stdin is not None:
+                self.stdin.stop()
+            self.display.say(_stopping(self.viewer.view(now)))
 
 
 def _stopping(view: View) -> str:
@@ -106,86 +112,37 @@ def _stopping(view: View) -> str:
     )
 
 
-def _finished(
-    work: asyncio.Task[Summary], options: Mapping[str, Any], signalled: asyncio.Future[Any]
-) -> int:
+def _finished(work: asyncio.Task[Summary], options: Mapping[str, Any], number: int | None) -> int:
+    again = _again(options)
     try:
         summary = work.result()
-    except (BulkError, MissingKeyError, JournalError) as error:
-        return _failed(error)
-    if not options["quiet"]:
-        text = summary_json(summary) if options["as_json"] else summary_text(summary)
-        click.echo(text)
-    if summary.stopped_by is not None:
-        click.echo(f"Error: {summary.stopped_by}", err=True)
-        return _STOPPED
-    if signalled.done():
-        click.echo(f"Stopped. To go on: {_again(options)}", err=True)
-        return _SIGNALLED + int(signalled.result())
-    if summary.budget_reached:
-        click.echo("The budget is reached; rows are left.", err=True)
-        return _STOPPED
-    return 0 if summary.states["succeeded"] == summary.rows else _SOME_ROWS
+    except _WHAT_FAILS as error:
+        code = failed(error)
+        return code if number is None else 128 + number
+    if options["as_json"]:
+        put(summary_json(summary))
+    elif not options["quiet"]:
+        put(summary_text(summary))
+    return ended(summary, number, again)
 
 
 def dry_run(options: Mapping[str, Any]) -> int:
     """Check the rows and say what they would take; return the exit code."""
     try:
-        found: Plan = plan(
+        found = plan(
             options["source"],
             options["folder"],
-            settings=_settings(options),
-            limits=_limits(options),
+            settings=settings_of(options),
+            limits=limits_of(options),
         )
-    except BulkError as error:
-        return _failed(error)
-    click.echo(plan_text(found, as_json=options["as_json"]))
+    except _WHAT_FAILS as error:
+        return failed(error)
+    put(plan_text(found, as_json=options["as_json"]))
     return 0
 
 
-def _failed(error: NanoBananaError) -> int:
-    click.echo(f"Error: {error}", err=True)
-    if isinstance(error, InvalidRowsError):
-        for rejected in error.rejected:
-            click.echo(f"  {rejected}", err=True)
-        if error.count > len(error.rejected):
-            click.echo(f"  … and {error.count - len(error.rejected):,} more rows", err=True)
-    at_fault = isinstance(error, InputError | FolderError | MissingKeyError)
-    return _AT_FAULT if at_fault else _STOPPED
-
-
-def _settings(options: Mapping[str, Any]) -> BulkSettings:
-    defaults = {name: options[name] for name in _DEFAULTS if options[name] is not None}
-    if options["google_search"]:
-        defaults["google_search"] = True
-    if options["image_urls"]:
-        defaults["image_urls"] = list(options["image_urls"])
-    try:
-        return BulkSettings(
-            format=options["form"],
-            model=options["model"],
-            defaults=defaults,
-            skip_invalid=options["skip_invalid"],
-            accept_changed=options["accept_changed"],
-            retry_failed=options["retry_failed"],
-            retry_unknown=options["retry_unknown"],
-            attempts=options["attempts"],
-            prices=Prices.parse(options["price"]) if options["price"] is not None else None,
-            budget=options["budget"],
-            download_concurrency=options["download_concurrency"],
-            metadata=options["metadata"],
-            report=not options["no_report"],
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _limits(options: Mapping[str, Any]) -> Limits:
-    return Limits(options["requests_per_minute"], options["concurrent_tasks"])
-
-
 def _again(options: Mapping[str, Any]) -> str:
-    return f"nanobanana bulk {options['source']} -o {options['folder']}"
+    return shlex.join(["nanobanana", "bulk", *options["typed"]])
 
 
 @contextmanager

@@ -62,9 +62,12 @@ def plan_text(plan: Plan, *, as_json: bool) -> str:
                 "rows": plan.rows,
                 "invalid": plan.invalid,
                 "done": plan.done,
+                "again": plan.again,
                 "to_submit": plan.to_submit,
                 "seconds": plan.seconds,
                 "money": None if plan.money is None else str(plan.money),
+                "spent": None if plan.spent is None else str(plan.spent),
+                "over_budget": plan.over_budget,
             }
         )
     return "\n".join(_plan_lines(plan))
@@ -76,9 +79,12 @@ def _plan_lines(plan: Plan) -> Iterable[str]:
         yield f"invalid   {plan.invalid:,}, left out"
     if plan.done:
         yield f"done      {plan.done:,} in earlier runs"
-    yield f"to submit {plan.to_submit:,}"
+    again = f", {plan.again:,} of them anew, each a new charge" if plan.again else ""
+    yield f"to submit {plan.to_submit:,}{again}"
     yield f"time      about {duration(plan.seconds)}, by the limits and usual service times"
     if plan.money is not None:
         yield f"money     {plan.money}"
+    if plan.spent:
+        yield f"spent     {plan.spent} in earlier runs"
     if plan.over_budget:
         yield "The budget does not reach for all of them."
