@@ -46,7 +46,8 @@ class Input:
         Raises:
             InputError: it cannot be looked at.
         """
-        return evolve(self, state=self._state())
+        with _readable(self.title):
+            return evolve(self, state=self._state())
 
     def check_unchanged(self) -> None:
         """See that it is what it was when its rows were looked at first.
@@ -54,12 +55,15 @@ class Input:
         Raises:
             InputError: it is not, or is gone.
         """
-        if self._state() != self.state:
+        try:
+            unchanged = self._state() == self.state  # for each row: no context manager here
+        except OSError as error:
+            raise InputError(f"{self.title} cannot be read: {error.strerror}") from None
+        if not unchanged:
             raise InputError(f"{self.title} was changed meanwhile")
 
     def _state(self) -> tuple[int, int]:
-        with _readable(self.title):
-            found = self.path.stat()
+        found = os.stat(self.path)  # noqa: PTH116 - likewise: it is faster than Path's
         return found.st_size, found.st_mtime_ns
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -57,10 +57,21 @@ def open_job(
     settings: BulkSettings,
     limits: Limits,
     stdin: BinaryIO | None = None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Job:
     """Check everything that can be checked; blocks for as long as the files take to be read.
 
+    Args:
+        source: a file, or ``-`` for standard input.
+        folder: owned by the caller.
+        settings: the run's.
+        limits: the account's, for the report.
+        stdin: the process's own when None.
+        stopped: asked at each row; once it is true the rows are not looked at any further.
+
     Raises:
+        BulkError: it was stopped.
         InputError: the input, or a row, or a default is at fault.
         InputChangedError: the folder belongs to another input.
         FolderError: the folder does not hold what a run leaves.
@@ -72,7 +83,7 @@ def open_job(
         folder.check_new()
     rows = find_input(source, settings.format, folder, stdin=stdin).seen()
     try:
-        run_file, rejected = _checked(rows, folder, settings, before)
+        run_file, rejected = _checked(rows, folder, settings, before, stopped)
         rows = rows.keep()
     finally:
         rows.discard()
@@ -131,7 +142,11 @@ def _told(value: object) -> str:
 
 
 def _checked(
-    source: Input, folder: Folder, settings: BulkSettings, before: RunFile | None
+    source: Input,
+    folder: Folder,
+    settings: BulkSettings,
+    before: RunFile | None,
+    stopped: Callable[[], bool],
 ) -> tuple[RunFile, frozenset[int]]:
     """Return the run file and the rejected lines; the rows are looked at if no run has done so."""
     now = described(source, folder, settings)
@@ -144,7 +159,7 @@ def _checked(
     elif before is not None:
         # A row's line says nothing of an input that was another one.
         now.reached = _NOTHING_PROVABLE
-    found = check_rows(source, settings)
+    found = check_rows(source, settings, stopped)
     now.rows = found.valid
     now.classes = [(*of, count) for of, count in found.by_class.items()]
     check_prices(_classes(now), settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,13 @@ from attrs import define, field, fields
 from nanobanana_async._errors import InvalidRequestError
 from nanobanana_async._models import ImageRequest
 from nanobanana_async._validation import checked
-from nanobanana_async.bulk._errors import DiskError, InputError, InvalidRowsError, Rejected
+from nanobanana_async.bulk._errors import (
+    BulkError,
+    DiskError,
+    InputError,
+    InvalidRowsError,
+    Rejected,
+)
 from nanobanana_async.bulk._folder import keep_file
 from nanobanana_async.bulk._input import Input
 from nanobanana_async.bulk._rows import Row, read_rows
@@ -69,15 +75,20 @@ def check_defaults(settings: BulkSettings) -> None:
             raise InputError("; ".join(map(str, faults))) from None
 
 
-def check_rows(source: Input, settings: BulkSettings) -> FirstPass:
-    """Read all rows and check each.
+def check_rows(
+    source: Input, settings: BulkSettings, stopped: Callable[[], bool] = lambda: False
+) -> FirstPass:
+    """Read all rows and check each, until `stopped` says that nobody wants to know any more.
 
     Raises:
+        BulkError: it was stopped.
         InputError: the file cannot be read, or holds nothing.
         InvalidRowsError: some rows break a rule and are not to be skipped, or all do.
     """
     found, keys = FirstPass(), set[str]()
     for row in read_rows(source.path, source.form, source.title):
+        if stopped():
+            raise BulkError("Stopped before all rows were looked at", advice="Nothing was sent")
         request = _request(row, settings)
         faults = _faults(row, request, settings)
         if not faults and source.form != "txt":  # there the key is the line's number

@@ -35,7 +35,7 @@ async def run(options: Mapping[str, Any]) -> int:
     display = bulk_display(quiet=options["quiet"], as_json=options["as_json"])
     stdin = StandardInput.of_process() if options["source"] == "-" else None
     progress, stop = Progress(), asyncio.Event()
-    with first_signal() as signalled, _said_by(display):
+    with first_signal() as signalled, _said_by(display) as said:
         work = asyncio.create_task(
             run_bulk(
                 options["source"],
@@ -51,6 +51,7 @@ async def run(options: Mapping[str, Any]) -> int:
         try:
             await _Watch(work, display, viewer, signalled, stop, stdin).watch()
         except asyncio.CancelledError:
+            said.left = True
             complain(f"Left. All is on record: {_again(options)}")
             raise
         finally:
@@ -84,11 +85,15 @@ class _Watch:
                 await asyncio.wait({self.work}, timeout=_TICK)
                 self._tell_of_charges()
                 self._heed_signal(now())
-                if now() >= due and not self.work.done():
+                if now() >= due and not self.work.done() and not self._somebody_types():
                     self.display.show(self.viewer.view(now()))
                     due = now() + self.display.interval
             if not self.work.cancelled() and self.work.exception() is None:
                 self.display.show(self.viewer.view(now()))
+
+    def _somebody_types(self) -> bool:
+        """Tell whether rows are being typed: figures between them would be in the way."""
+        return self.viewer.progress.rows == 0 and self.stdin is not None and self.stdin.isatty()
 
     def _tell_of_charges(self) -> None:
         again = self.viewer.progress.again
@@ -105,6 +110,8 @@ class _Watch:
 
 
 def _stopping(view: View) -> str:
+    if not view.rows:
+        return "Stopping: the rows are not looked at any further, nothing was sent."
     longest = f", which may take up to {duration(view.longest)}" if view.longest else ""
     return (
         f"Stopping: nothing new is submitted, {view.running:,} running ones are finished{longest}. "
@@ -145,21 +152,29 @@ def _again(options: Mapping[str, Any]) -> str:
     return shlex.join(["nanobanana", "bulk", *options["typed"]])
 
 
+class _Said(logging.Handler):
+    """Says what the library warns of above the figures."""
+
+    def __init__(self, display: Display[Any]) -> None:
+        super().__init__(logging.WARNING)
+        self._display = display
+        self.left = False
+        """True once nobody waits for anything any more: then nothing that happens is news."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # The tasks that run on are picked up by the next run.
+        if not (self.left or hasattr(record, "task_ids")):
+            self._display.say(record.getMessage())
+
+
 @contextmanager
-def _said_by(display: Display[Any]) -> Iterator[None]:
-    """Let what the library warns of be said above the figures."""
-
-    class Said(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            # The tasks that are left run on, and are picked up by the next run.
-            if not hasattr(record, "task_ids"):
-                display.say(record.getMessage())
-
-    handler, logger = Said(logging.WARNING), logging.getLogger("nanobanana_async")
+def _said_by(display: Display[Any]) -> Iterator[_Said]:
+    said, logger = _Said(display), logging.getLogger("nanobanana_async")
     before, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
+    logger.addHandler(said)
     try:
-        yield
+        yield said
     finally:
-        logger.removeHandler(handler)
-        logger.propagate = before
+        if not said.left:  # else what is still being closed would speak up
+            logger.removeHandler(said)
+            logger.propagate = before
