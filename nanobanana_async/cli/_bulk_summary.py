@@ -10,7 +10,7 @@ _WORDS = {
     "succeeded": "have their pictures",
     "failed": "failed at the API (--retry-failed submits them anew)",
     "refused": "were refused, nothing was paid for them",
-    "unknown": "are unknown: the answer was lost, they may be paid for",
+    "unknown": "are unknown and may be paid for (--retry-unknown submits them anew)",
     "stuck": "are not finished yet; the next run looks again",
     "not_found": "are not known to the API any more; the next run looks again",
     "unreadable": "have no readable result; the next run looks again",
@@ -20,14 +20,14 @@ _WORDS = {
 
 def summary_text(summary: Summary) -> str:
     """Sum up a run in a few lines."""
-    lines = [f"{summary.rows:,} rows:"]
+    lines = [f"{summary.rows:,} {'row' if summary.rows == 1 else 'rows'}:"]
     for state, words in _WORDS.items():
         if summary.states[state]:
             lines.append(f"  {summary.states[state]:>8,}  {words}")
     if summary.unsent:
         lines.append(f"  {summary.unsent:>8,}  were not submitted")
     if summary.rejected:
-        lines.append(f"  {summary.rejected:>8,}  more break a rule and are in rejected.jsonl")
+        lines.append(f"Left out: {summary.rejected:,}, which break a rule; see rejected.jsonl")
     if summary.spent:
         lines.append(f"Spent, by the price given: {summary.spent}")
     if summary.report:

@@ -37,9 +37,14 @@ class View:
     """Seconds that the slowest task so far has taken."""
 
     @property
+    def all_done(self) -> bool:
+        """True where the report is all that is left to be written."""
+        return self.done >= self.rows > 0
+
+    @property
     def seconds_left(self) -> float | None:
-        """By the rate of the last minute; None while there is none."""
-        if self.rows_per_second <= 0:
+        """By the rate of the last minute; None while there is none, and where nothing is left."""
+        if self.rows_per_second <= 0 or self.all_done:
             return None
         return (self.rows - self.done) / self.rows_per_second
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from nanobanana_async.cli._bulk_output import complain, put
 from nanobanana_async.cli._extras import require
 
 
@@ -15,8 +16,10 @@ def report(folder: Path) -> int:
     from nanobanana_async.bulk.report import write_report  # noqa: PLC0415 - slow, not for --help
 
     try:
-        click.echo(f"Look at {write_report(folder)}")
+        path = write_report(folder)
     except OSError as error:
-        click.echo(f"Error: {error.strerror or error}", err=True)
+        what = f"{error.filename or folder}: {error.strerror}" if error.strerror else error
+        complain(f"Error: {what}")
         return 2
+    put(f"Look at {path}")
     return 0
