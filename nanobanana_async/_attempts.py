@@ -37,6 +37,14 @@ def unix_time() -> float:
     return datetime.now(UTC).timestamp()
 
 
+def first_number() -> int:
+    """Return where the numbers of a new journal begin: the microsecond in which it is begun.
+
+    So of two journals, one after the other, the later one has the greater numbers.
+    """
+    return int(unix_time() * 1e6)
+
+
 @define
 class Attempts:
     """The attempts of one client, with those that its journal held when it was opened."""
@@ -55,7 +63,7 @@ class Attempts:
             return
         replay = Replay()
         try:
-            await self._journal.open(replay.apply)
+            await self._opened(self._journal, replay)
         except JournalDamagedError as error:
             error.task_ids = {
                 past.key: past.task_id
@@ -64,14 +72,18 @@ class Attempts:
             }
             raise
         self._open = True
-        # A journal's first number is the microsecond in which it was begun: whoever compares the
-        # attempts of two journals finds those of the later one greater.
-        self._last = max(replay.attempts, default=int(unix_time() * 1e6))
+        self._last = max(replay.attempts, default=first_number())
         paid = [past for past in replay.attempts.values() if past.may_be_paid]
         self._left = {past.number: past for past in paid if not past.acknowledged}
         for past in paid:
             if past.key is not None:
                 self.sent[past.key] = past.task_id or self.sent.get(past.key)
+
+    async def _opened(self, journal: Journal, replay: Replay) -> None:
+        try:
+            await journal.open(replay.apply)
+        except ValueError as error:
+            raise JournalDamagedError(f"The journal contradicts itself: {error}") from error
 
     async def aclose(self) -> None:
         """Let go of the journal; all that was recorded is safe."""

@@ -182,6 +182,7 @@ class _File:
     _mark: _Mark | None = field(default=None, init=False)
     _number: int = field(default=0, init=False)
     _checksum: int = field(default=_VERSION, init=False)
+    _is_damaged: bool = field(default=False, init=False)
 
     def open(self, take: Callable[[Record], None]) -> None:
         if not self.path.parent.is_dir():
@@ -209,6 +210,15 @@ class _File:
         self._mark.write(self._number)
 
     def close(self) -> None:
+        """Close it. The log of a damaged file stays, though SQLite has no use for it any more."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        kept = log.read_bytes() if self._is_damaged and log.exists() else b""
+        self._close()
+        if kept and not log.exists():
+            with suppress(OSError):
+                log.write_bytes(kept)
+
+    def _close(self) -> None:
         if self._mark is not None:
             self._mark.close()
         if self._connection is not None:
@@ -233,6 +243,7 @@ class _File:
         return Record(attempt, Kind(kind), at, json.loads(data))
 
     def _damaged(self) -> JournalDamagedError:
+        self._is_damaged = True
         return JournalDamagedError(
             f"{self.path} is damaged: it can be trusted up to record {self._number}", advice=_KEPT
         )

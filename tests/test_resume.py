@@ -41,6 +41,7 @@ def _wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
         return EPOCH + asyncio.get_running_loop().time()
 
     monkeypatch.setattr(_attempts, "unix_time", now)
+    monkeypatch.setattr(_attempts, "first_number", lambda: 0)
     monkeypatch.setattr(_resume, "unix_time", now)
 
 
@@ -214,9 +215,9 @@ async def test_keys_of_what_may_be_paid() -> None:
         wire.answers = lambda call: envelope(400) if b"bad" in (call.body or b"") else None
         calls = [client.generate(prompt, key=prompt) for prompt in ("good", "bad")]
         await asyncio.gather(*calls, return_exceptions=True)
-        assert client.sent_keys() == frozenset()
+        assert client.sent() == {}
     async with here.client() as (client, _):
-        assert client.sent_keys() == {"good"}
+        assert client.sent().keys() == {"good"}
         assert [outcome.key async for outcome in client.resume()] == ["good"]
 
 

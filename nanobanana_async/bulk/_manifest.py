@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 from anyio import to_thread
 from attrs import define, field, frozen
 
-from nanobanana_async.bulk._errors import FolderError
+from nanobanana_async.bulk._errors import DiskError, FolderError
 from nanobanana_async.bulk._folder import sync_folder
 
 __all__ = ["STATES", "Entry", "Line", "Manifest", "State", "read_lines"]
@@ -50,6 +50,8 @@ class Entry:
     """Submits that may have been paid for."""
     retryable: bool
     """True where the API's failure may not come again."""
+    anew: bool = False
+    """Written before it was submitted anew: the line is of an earlier submit."""
 
 
 @define(eq=False)
@@ -57,6 +59,10 @@ class Manifest:
     """The file, open for appending."""
 
     path: Path
+    _kept: Callable[[Entry, Line], bool] = lambda *_: False
+    """Tells of which rows the line is needed again."""
+    lines: dict[str, Line] = field(factory=dict, init=False)
+    """By key, those lines."""
     entries: dict[str, Entry] = field(factory=dict, init=False)
     """By key, of the last line."""
     _lines: int = field(default=0, init=False)
@@ -73,9 +79,13 @@ class Manifest:
             FolderError: a line is none of ours, or the file cannot be read or written.
         """
         try:
-            self._file = self.path.open("a+b")
-            self._file.seek(0)
-            self._load(self._file, each)
+            file = self._file = self.path.open("a+b")
+            try:
+                file.seek(0)
+                self._load(file, each)
+            except BaseException:
+                file.close()
+                raise
         except OSError as error:
             raise FolderError(f"{self.path} cannot be used: {error.strerror}") from None
 
@@ -85,29 +95,40 @@ class Manifest:
             whole = end
             self._lines += 1
             each(line, self.entries.get(line["key"]))
-            self.entries[line["key"]] = _entry(line)
+            self._note(line)
         file.truncate(whole)
 
     async def append(self, line: Line) -> None:
         """Return when the line is on the disk; those that come together share the way there.
 
         Raises:
-            OSError: it could not be written.
+            DiskError: it could not be written.
         """
         written = asyncio.get_running_loop().create_future()
         raw = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         self._waiting.append((raw, written))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all())
-        await asyncio.shield(written)
-        self.entries[line["key"]] = _entry(line)
+        try:
+            await asyncio.shield(written)
+        except OSError as error:
+            raise DiskError(f"{self.path} cannot be written: {error}") from error
+        self._note(line)
+
+    def _note(self, line: Line) -> None:
+        key, entry = line["key"], _entry(line)
+        self.entries[key] = entry
+        if self._kept(entry, line):
+            self.lines[key] = line
+        else:
+            self.lines.pop(key, None)
 
     async def _write_all(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
                 await to_thread.run_sync(self._write, b"".join(raw for raw, _ in batch))
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, they wait for it
                 for _, written in batch:
                     written.set_exception(error)
                     written.exception()  # marks it as retrieved: its caller may have gone
@@ -149,6 +170,12 @@ class Manifest:
         """Leave one line a row, the last one, in their order; after `aclose`."""
         if self._lines == len(self.entries):
             return
+        try:
+            self._compact()
+        except OSError as error:
+            raise DiskError(f"{self.path} cannot be written: {error}") from error
+
+    def _compact(self) -> None:
         last: dict[str, int] = {}
         part = self.path.with_name(f"{self.path.name}.part")
         with self.path.open("rb") as file:
@@ -198,4 +225,5 @@ def _entry(line: Line) -> Entry:
         line.get("attempt"),
         line.get("attempts", 0),
         line["state"] == "failed" and bool(error.get("retryable")),
+        bool(line.get("anew")),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from attrs import define, field
 
@@ -26,6 +26,7 @@ from nanobanana_async.bulk._prepare import (
     write_rejected,
 )
 from nanobanana_async.bulk._settings import BulkSettings
+from nanobanana_async.bulk._steps import anew
 
 __all__ = ["Job", "check_same", "described", "open_job"]
 
@@ -44,11 +45,17 @@ class Job:
     """Lines of rows that are left out."""
     budget: Budget
     manifest: Manifest = field(init=False)
-    unfinished: dict[str, Line] = field(factory=dict, init=False)
-    """By key, lines of rows that may have their picture yet, without a new charge."""
 
     def __attrs_post_init__(self) -> None:
-        self.manifest = Manifest(self.folder.results)
+        self.manifest = Manifest(self.folder.results, self._kept)
+
+    def _kept(self, entry: Entry, line: Line) -> bool:
+        return _may_have_its_picture(line) or anew(entry, self.settings)
+
+    def unfinished(self) -> dict[str, Line]:
+        """By key, lines of rows that may have their picture yet, without a new charge."""
+        lines = self.manifest.lines.items()
+        return {key: line for key, line in lines if _may_have_its_picture(line)}
 
 
 def open_job(
@@ -172,14 +179,11 @@ def _classes(run_file: RunFile) -> Iterable[tuple[str, str | None]]:
 
 
 def _note(job: Job, line: Line, before: Entry | None) -> None:
-    key = line["key"]
-    job.unfinished.pop(key, None)
-    if line["state"] == "download_failed" or _has_task(line):
-        job.unfinished[key] = line
     if job.settings.prices is not None:
         attempts = line.get("attempts", 0) - (before.attempts if before else 0)
         job.budget.spend(request_of_line(line), attempts)
 
 
-def _has_task(line: Mapping[str, Any]) -> bool:
-    return line["state"] in LOOKED_AT_AGAIN and line.get("task_id") is not None
+def _may_have_its_picture(line: Line) -> bool:
+    looked_at = line["state"] in LOOKED_AT_AGAIN and line.get("task_id") is not None
+    return looked_at or line["state"] == "download_failed"

@@ -59,7 +59,8 @@ class Summary:
     rejected: int
     """Rows that were left out, because they break a rule."""
     spent: Decimal
-    """What was paid for, or may have been, by the prices that were given."""
+    """What was paid for, or may have been, by the prices that were given. Where the key was refused
+    in the middle, rows that were about to be submitted are in it."""
     budget_reached: bool
     stopped: bool
     """True where somebody stopped the run."""
@@ -70,4 +71,4 @@ class Summary:
     @property
     def unsent(self) -> int:
         """Rows that were never submitted, or certainly not accepted."""
-        return self.rows - self.states.total()
+        return max(self.rows - self.states.total(), 0)

@@ -40,12 +40,12 @@ from nanobanana_async import (
 )
 from nanobanana_async.bulk._folder import Folder, replace_file
 from nanobanana_async.bulk._lines import request_of_line, result_of_line
-from nanobanana_async.bulk._manifest import Entry
 from nanobanana_async.bulk._opening import Job, open_job
 from nanobanana_async.bulk._prepare import requests_of
 from nanobanana_async.bulk._progress import Progress, Summary
 from nanobanana_async.bulk._saving import Saver
 from nanobanana_async.bulk._settings import BulkSettings
+from nanobanana_async.bulk._steps import Known, anew, may_be_sent, may_succeed, must_be_found
 from nanobanana_async.bulk.report import write_report
 
 __all__ = ["run"]
@@ -57,7 +57,7 @@ _BLOCK: Final = 1000
 _WAITING_ROOM: Final = 10_000
 """Outcomes that wait for their download; with more, the run submits no faster than it downloads."""
 _AT_ONCE: Final = 500
-_UNKNOWN: Final = frozenset({"unknown", "stuck", "not_found", "unreadable"})
+_OWN: Final = frozenset({"journal", "model", "polling", "resubmit_unknown", "timeout"})
 _ENDS_THE_RUN = (AuthenticationError, InsufficientBalanceError, JournalError)
 
 
@@ -82,7 +82,8 @@ async def run(
         progress: counts for whoever watches.
         stop: once it is set nothing new is submitted, and what runs is finished.
         stdin: read where `source` is ``-``; the process's own when None.
-        client: options of `NanoBananaClient`, but for `journal`, `polling` and `model`.
+        client: options of `NanoBananaClient`, but for `model`, which is a setting, and those that a
+            run needs for itself: `journal`, `polling`, `timeout` and `resubmit_unknown`.
 
     Raises:
         InputError: the input cannot be used, and nothing was sent; `InvalidRowsError` names rows.
@@ -90,23 +91,34 @@ async def run(
         DiskError: something could not be written. Nothing that was paid for is lost.
         MissingKeyError: there is no API key.
     """
-    place, progress = Folder(Path(folder)), progress or Progress()
+    if taken := _OWN.intersection(client):
+        raise TypeError(f"{min(taken)} is not an option of a bulk run")
+    place, progress, stop = Folder(Path(folder)), progress or Progress(), stop or asyncio.Event()
     limits = client.get("limits", Limits())
     with place.owned():
-        job = await to_thread.run_sync(partial(open_job, source, place, settings, limits, stdin))
+        opening = partial(open_job, source, place, settings, limits, stdin, stopped=stop.is_set)
+        job = await to_thread.run_sync(opening)
         progress.rows = job.run_file.rows
-        work = _Work(job, progress, stop or asyncio.Event(), client)
+        work = _Work(job, progress, stop, client)
         try:
             await work.run()
         finally:
             await job.manifest.aclose()
         await to_thread.run_sync(job.manifest.compact)
-        report = None
-        if settings.report and (work.begun or not (place.path / "report.html").exists()):
-            progress.writing_report = True
+        progress.writing_report = settings.report and work.begun
+        return work.summary(await _report(place, wanted=progress.writing_report))
+
+
+async def _report(place: Folder, *, wanted: bool) -> Path | None:
+    """Write the page where it is wanted; return where there is one."""
+    page = place.path / "report.html"
+    if wanted:
+        try:
             # Thousands of thumbnails take minutes; who leaves meanwhile does not wait for them.
-            report = await to_thread.run_sync(write_report, place.path, abandon_on_cancel=True)
-        return work.summary(report)
+            await to_thread.run_sync(write_report, place.path, abandon_on_cancel=True)
+        except OSError as error:
+            _logger.warning("The report cannot be written: %s", error)
+    return page if page.exists() else None
 
 
 @define(eq=False)
@@ -124,6 +136,8 @@ class _Work:
     """Keys of rows to be started anew, each a new charge."""
     _busy: set[str] = field(factory=set, init=False)
     """Keys of rows whose task is looked at again: nothing is sent for them meanwhile."""
+    _sent: Mapping[str, str | None] = field(factory=dict, init=False)
+    """What earlier runs have sent, by the journal: by key the id of its task, where it is known."""
     _told: dict[str, str] = field(factory=dict, init=False)
     """Task ids by key that a damaged journal still told."""
     _queue: asyncio.Queue[Outcome] = field(
@@ -132,12 +146,11 @@ class _Work:
     _many: GenerateMany | None = field(default=None, init=False)
 
     async def run(self) -> None:
-        self._again = {key for key, entry in self.job.manifest.entries.items() if self._anew(entry)}
-        self.progress.again = sum(
-            self.job.manifest.entries[key].state != "refused" for key in self._again
-        )
-        open_rows = self._again | self.job.unfinished.keys()
-        self.progress.done_before = len(self.job.manifest.entries) - len(open_rows)
+        entries, settings = self.job.manifest.entries, self.job.settings
+        self._again = {key for key, entry in entries.items() if anew(entry, settings)}
+        self.progress.again = sum(entries[key].state != "refused" for key in self._again)
+        open_rows = self._again | self.job.unfinished().keys()
+        self.progress.done_before = len(entries) - len(open_rows)
         if self._nothing_to_do():
             return
         self.begun = True
@@ -167,23 +180,30 @@ class _Work:
 
     # What is to be done
 
-    def _anew(self, entry: Entry) -> bool:
-        settings = self.job.settings
-        return (
-            entry.state == "refused"
-            or (entry.state == "failed" and settings.retry_failed)
-            or (entry.state in _UNKNOWN and settings.retry_unknown)
-            or self._may_succeed(entry)
+    def _nothing_to_do(self) -> bool:
+        entries = self.job.manifest.entries
+        if self._again or self.job.unfinished() or any(entry.anew for entry in entries.values()):
+            return False
+        return all(request.key in entries for _, request in self._rows())
+
+    def _known(self, line: int, key: str) -> Known:
+        return Known(
+            entry=self.job.manifest.entries.get(key),
+            busy=key in self._busy,
+            in_journal=key in self._sent,
+            provable=line > self.job.run_file.unprovable,
         )
 
-    def _may_succeed(self, entry: Entry) -> bool:
-        return entry.retryable and entry.attempts < self.job.settings.attempts
+    def _asked_for(self, key: str) -> bool:
+        entry = self.job.manifest.entries.get(key)
+        return entry is not None and key in self._again and anew(entry, self.job.settings)
 
-    def _nothing_to_do(self) -> bool:
-        if self._again or self.job.unfinished:
+    def _asked_for_again(self, key: str) -> bool:
+        """In a further pass: it failed just now, or was still being looked at."""
+        entry = self.job.manifest.entries.get(key)
+        if entry is None:
             return False
-        entries = self.job.manifest.entries
-        return all(request.key in entries for _, request in self._rows())
+        return self._asked_for(key) or may_succeed(entry, self.job.settings)
 
     def _rows(self) -> Iterator[tuple[int, ImageRequest]]:
         return requests_of(self.job.source, self.job.settings, self.job.rejected)
@@ -259,16 +279,23 @@ class _Work:
 
     async def _feed(self, client: NanoBananaClient, group: asyncio.TaskGroup) -> None:
         """Take up what was left, and send what was not; rows that failed come in further passes."""
-        resumption, sent = client.resume(), client.sent_keys()
+        resumption, self._sent = client.resume(), client.sent()
         self._note_left(resumption.left)
         earlier = [group.create_task(self._take_up(resumption))]
-        looks = [*self._looks_again(client), *self._unprovable(client, sent)]
+        looks = [*self._looks_again(client), *self._finds(client)]
         earlier += [group.create_task(look) for look in looks]
-        await self._pass(client, partial(self._unsent, sent))
+        await self._pass(client, self._first_time)
         await asyncio.gather(*earlier)
         await self._queue.join()
-        while await self._pass(client, self._again_now().__contains__):
+        while await self._pass(client, self._further_time):
             await self._queue.join()
+
+    def _first_time(self, line: int, key: str) -> bool:
+        return may_be_sent(self._known(line, key), asked=self._asked_for(key))
+
+    def _further_time(self, line: int, key: str) -> bool:
+        asked = self._asked_for_again(key)
+        return asked and may_be_sent(self._known(line, key), asked=True)
 
     def _note_left(self, left: Mapping[int, ImageRequest]) -> None:
         entries = self.job.manifest.entries
@@ -287,7 +314,7 @@ class _Work:
 
     def _looks_again(self, client: NanoBananaClient) -> Iterator[Coroutine[Any, Any, None]]:
         """Rows of earlier runs that may have their pictures yet, and cost nothing more."""
-        for key, line in self.job.unfinished.items():
+        for key, line in self.job.unfinished().items():
             self._busy.add(key)
             attempt = self.job.manifest.entries[key].attempt
             if line["state"] == "download_failed":
@@ -311,41 +338,26 @@ class _Work:
         else:
             await self._queue.put(outcome)
 
-    def _unprovable(
-        self, client: NanoBananaClient, sent: frozenset[str]
-    ) -> Iterator[Coroutine[Any, Any, None]]:
-        """Rows that have no line and cannot be proved unsent: looked at, or named as unknown."""
-        unprovable = self.job.run_file.unprovable
-        if not (unprovable or sent):
+    def _finds(self, client: NanoBananaClient) -> Iterator[Coroutine[Any, Any, None]]:
+        """Rows that may have been sent and have no line for it: looked at, or named as unknown."""
+        if not (self.job.run_file.unprovable or self._sent):
             return
         for line, request in self._rows():
             key = str(request.key)
-            may_be = key in sent or line <= unprovable
-            if not may_be or key in self.job.manifest.entries or key in self._busy:
-                continue
-            self._busy.add(key)
-            self.job.budget.spend(request)
-            if key in self._told:
-                yield self._look(client, request, self._told[key], None)
-            else:
-                yield self._queue.put(_outcome(request, None, error=_unknown(request)))
+            if must_be_found(self._known(line, key)):
+                self._busy.add(key)
+                self.job.budget.spend(request)
+                task_id = self._told.get(key) or self._sent.get(key)
+                if task_id is None or task_id == self.job.manifest.lines.get(key, {}).get(
+                    "task_id"
+                ):
+                    yield self._queue.put(_outcome(request, None, error=_unknown(request)))
+                else:
+                    yield self._look(client, request, task_id, None)
 
     # Passes over the input
 
-    def _unsent(self, sent: frozenset[str], key: str) -> bool:
-        if key in self._busy:
-            return False
-        return key in self._again or (key not in self.job.manifest.entries and key not in sent)
-
-    def _again_now(self) -> set[str]:
-        """Rows to be started anew that were not in an earlier pass: they failed just now, or were
-        still being looked at.
-        """
-        entries = self.job.manifest.entries
-        asked_for = {key for key in self._again if self._anew(entries[key])}
-        return asked_for | {key for key, entry in entries.items() if self._may_succeed(entry)}
-
-    async def _pass(self, client: NanoBananaClient, wanted: Callable[[str], bool]) -> bool:
+    async def _pass(self, client: NanoBananaClient, wanted: Callable[[int, str], bool]) -> bool:
         """Send the rows that are wanted; False where there was none, or no more may be sent."""
         if self.stop.is_set() or self.stopped_by is not None:
             return False
@@ -365,19 +377,26 @@ class _Work:
             self._end(error)
         return sent > 0
 
-    async def _wanted(self, wanted: Callable[[str], bool]) -> AsyncIterator[ImageRequest]:
+    async def _wanted(self, wanted: Callable[[int, str], bool]) -> AsyncIterator[ImageRequest]:
         for count, (line, request) in enumerate(self._rows()):
             if count % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # rows that are done must not hold up the loop
-            if not wanted(str(request.key)):
+            key = str(request.key)
+            if not wanted(line, key):
                 continue
             if self.stop.is_set() or not self.job.budget.charge(request):
                 return
             if line > self.job.run_file.reached:
                 self.job.run_file.reached = line + _BLOCK
                 await to_thread.run_sync(self.job.run_file.write)
-            self._again.discard(str(request.key))
+            self._again.discard(key)
+            await self._note_anew(key)
             yield request
+
+    async def _note_anew(self, key: str) -> None:
+        """A row that has a line says so before it is sent anew: the journal may be lost."""
+        if (line := self.job.manifest.lines.get(key)) is not None:
+            await self.job.manifest.append({**line, "anew": True})
 
     def _end(self, error: NanoBananaError) -> None:
         self.stopped_by = self.stopped_by or error

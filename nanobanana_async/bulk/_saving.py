@@ -24,12 +24,12 @@ from nanobanana_async._codec import request_record
 from nanobanana_async._specs import MODELS
 from nanobanana_async.bulk._errors import DiskError
 from nanobanana_async.bulk._lines import error_line, result_line, state_of
-from nanobanana_async.bulk._manifest import Entry, Line
+from nanobanana_async.bulk._manifest import Entry, State
 from nanobanana_async.bulk._names import file_stem, picture_name
 from nanobanana_async.bulk._opening import Job
 from nanobanana_async.bulk._progress import Progress
 
-__all__ = ["Saver"]
+__all__ = ["Saver", "adds_nothing"]
 
 _logger = logging.getLogger("nanobanana_async")
 
@@ -53,26 +53,41 @@ class Saver:
         """
         key, error = str(outcome.key), outcome.error
         before = self.job.manifest.entries.get(key)
-        known: dict[str, Any] = {"attempt": outcome.attempt, "attempts": _attempts(outcome, before)}
+        state = "succeeded" if error is None else state_of(error)
+        if state is None:
+            await self._unsent(key, outcome.request)
+            return
+        if adds_nothing(before, state, outcome.attempt):
+            await self._acknowledge(outcome)
+            self.progress.states[before.state if before else state] += 1
+            return
+        known: dict[str, Any] = {
+            "attempt": outcome.attempt,
+            "attempts": _attempts(outcome, state, before),
+        }
         if outcome.result is not None:
             line = await self._with_pictures(key, outcome.request, outcome.result, known)
-        elif error is None or (state := state_of(error)) is None:
-            self.job.budget.refund(outcome.request)
-            return  # never sent: the next run may send it
         else:
-            line = error_line(key, state, outcome.request, error, **known)
-            if state == "refused":
-                self.job.budget.refund(outcome.request)
-        if not _says(before, line):
-            try:
-                await self.job.manifest.append(line)
-            except OSError as full:
-                raise DiskError(f"{self.job.folder.results} cannot be written: {full}") from full
+            line = error_line(key, state, outcome.request, _given(error), **known)
+        if state == "refused":
+            self.job.budget.refund(outcome.request)
+        await self.job.manifest.append(line)
+        await self._acknowledge(outcome)
+        self._count(line)
+
+    async def _unsent(self, key: str, request: ImageRequest) -> None:
+        """It was never sent: the next run may send it, and an earlier line of it holds again."""
+        self.job.budget.refund(request)
+        line = self.job.manifest.lines.get(key)
+        if line is not None and line.get("anew"):
+            await self.job.manifest.append(
+                {name: value for name, value in line.items() if name != "anew"}
+            )
+
+    async def _acknowledge(self, outcome: Outcome) -> None:
         # Where the journal is broken the next run is handed it again, and finds its line.
         with suppress(JournalError):
             await outcome.acknowledge()
-        self.job.unfinished.pop(key, None)
-        self._count(line)
 
     async def _with_pictures(
         self, key: str, request: ImageRequest, result: ImageResult, known: dict[str, Any]
@@ -118,21 +133,35 @@ class Saver:
             _logger.debug("Row %s: %s", line["key"], line["error"]["message"])
 
 
-def _attempts(outcome: Outcome, before: Entry | None) -> int:
+def adds_nothing(before: Entry | None, state: State, attempt: int | None) -> bool:
+    """True where the row's line says as much as this outcome, or more.
+
+    A run that was cut off between a line and its acknowledgement is handed the attempt again; and
+    where the journal broke, the journal knows less of it than the line.
+    """
+    if before is None or before.anew:
+        return False
+    if before.state == "succeeded":
+        return True
+    if state == "succeeded":
+        return False
+    if attempt is None or before.attempt is None or attempt == before.attempt:
+        return state in (before.state, "unknown")
+    return attempt < before.attempt
+
+
+def _attempts(outcome: Outcome, state: State, before: Entry | None) -> int:
     """Return how many submits of the row may have been paid for."""
     earlier = before.attempts if before else 0
-    if outcome.error is not None and state_of(outcome.error) == "refused":
+    if state == "refused":
         return earlier
     if outcome.attempt is None:  # not on record any more, and told by something else
-        return max(earlier, 1)
+        return earlier + 1 if before and before.anew else max(earlier, 1)
     return earlier + (before is None or before.attempt != outcome.attempt)
 
 
-def _says(before: Entry | None, line: Line) -> bool:
-    """True where the row's line says the same already."""
-    if before is None:
-        return False
-    return (before.state, before.attempt) == (line["state"], line["attempt"])
+def _given(error: NanoBananaError | None) -> NanoBananaError:
+    return error or NanoBananaError("An outcome without a result and without an error")
 
 
 def _format(request: ImageRequest, model: str) -> Literal["png", "jpeg"]:

@@ -1,19 +1,13 @@
 """Runs in this process: what becomes of rows, of money, and of what cannot be written."""
 
 import asyncio
-import errno
 import json
-import os
 import sqlite3
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, field
 
 from nanobanana_async import (
     AuthenticationError,
@@ -22,74 +16,21 @@ from nanobanana_async import (
     Limits,
     Outcome,
     TaskNotFoundError,
-    _tracker,
 )
 from nanobanana_async.bulk import (
-    BulkSettings,
     DiskError,
     FolderError,
     FolderInUseError,
     InputChangedError,
     Prices,
     Progress,
-    Summary,
     _run,
-    run,
 )
 from nanobanana_async.bulk._saving import Saver
-from nanobanana_async.emulator import Emulator, Episode, FailFast, LogNormal, Stuck
-from tests.bulk.command import Command, write_prompts
+from nanobanana_async.emulator import Episode, FailFast, LogNormal, Stuck
+from tests.bulk.bench import Bench, breaking
+from tests.bulk.command import write_prompts
 from tests.bulk.volume import every_fault
-
-QUICK = Stuck(0.2)
-
-
-@define
-class Bench:
-    """An emulator, an input and a folder."""
-
-    emulator: Emulator
-    folder: Path
-    source: Path
-    prompts: dict[str, str] = field(factory=dict)
-
-    async def run(
-        self,
-        stop: asyncio.Event | None = None,
-        progress: Progress | None = None,
-        client: dict[str, Any] | None = None,
-        **settings: Any,
-    ) -> Summary:
-        options = {"api_key": "sk-emulator", "base_url": self.emulator.url} | (client or {})
-        return await run(
-            self.source,
-            self.folder,
-            settings=BulkSettings(**{"report": False} | settings),
-            stop=stop,
-            progress=progress,
-            **options,
-        )
-
-    def lines(self) -> dict[str, dict[str, Any]]:
-        return Command(self.emulator, self.source, self.folder).lines()
-
-    def states(self) -> Counter[str]:
-        return Counter(line["state"] for line in self.lines().values())
-
-    def check(self) -> None:
-        Command(self.emulator, self.source, self.folder).check(self.prompts)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Callable[..., Any]:
-    @asynccontextmanager
-    async def make(count: int = 30, **settings: Any) -> AsyncIterator[Bench]:
-        source = tmp_path / "prompts.txt"
-        prompts = write_prompts(source, count)
-        async with Emulator(**{"service": QUICK} | settings) as emulator:
-            yield Bench(emulator, tmp_path / "run", source, prompts)
-
-    return make
 
 
 async def test_every_row_has_its_picture_and_its_line(bench: Callable[..., Any]) -> None:
@@ -220,12 +161,6 @@ async def test_stopped_it_finishes_what_runs(bench: Callable[..., Any]) -> None:
         assert summary.unsent == 200 - summary.states["succeeded"]
 
 
-@pytest.fixture
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task that the API does not know is given up after a second and not after up to 600."""
-    monkeypatch.setattr(_tracker, "_MISSING_PATIENCE", {False: 1.0, True: 1.0})
-
-
 @pytest.mark.usefixtures("_hasty")
 async def test_an_api_that_forgets_its_tasks(bench: Callable[..., Any]) -> None:
     async with bench(12, service=Stuck(30.0)) as here:
@@ -274,23 +209,6 @@ async def test_in_a_storm_of_every_fault_each_picture_is_whole_and_paid_once(
 
 
 # What cannot be written
-
-
-def breaking(
-    monkeypatch: pytest.MonkeyPatch, name: str, after: int, matches: Callable[..., bool]
-) -> None:
-    """Let a call of the system fail for want of room, from some call on."""
-    real, calls = getattr(os, name), 0
-
-    def fail(descriptor: int, *rest: Any) -> Any:
-        nonlocal calls
-        if matches(Path(f"/proc/self/fd/{descriptor}").readlink().name):
-            calls += 1
-            if calls > after:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return real(descriptor, *rest)
-
-    monkeypatch.setattr(os, name, fail)
 
 
 @pytest.mark.parametrize(
