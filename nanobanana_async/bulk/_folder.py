@@ -62,9 +62,9 @@ class Folder:
             FolderInUseError: another run has it.
             FolderError: it cannot be made or written to.
         """
-        missing = [one for one in (self.path, *self.path.parents) if not one.exists()]
+        missing = [one for one in (self.path, *self.path.parents) if not _there(one)]
         mark = self.path / ".lock"
-        marked, lock = mark.exists(), FileLock(mark, timeout=0)
+        marked, lock = _there(mark), FileLock(mark, timeout=0)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=self.path):
@@ -82,7 +82,7 @@ class Folder:
         try:
             yield
         finally:
-            if not (marked or self.run_file.exists()):
+            if not (marked or _there(self.run_file)):
                 with suppress(OSError):
                     mark.unlink()
                 _remove(missing)
@@ -96,7 +96,7 @@ class Folder:
         """
         pictures = self.path / "images"
         for path in (self.results, self.journal, self.path / "report.html", pictures):
-            if path.exists() and (path != pictures or any(path.iterdir())):
+            if _there(path) and (path != pictures or any(path.iterdir())):
                 raise FolderError(
                     f"{path} is there, and no run.json tells which run it is of",
                     advice="Use another folder",
@@ -235,6 +235,11 @@ def sync_folder(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _there(path: Path) -> bool:
+    """Tell whether it exists; unlike Path's own, false where the system will not even look."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def _remove(made: list[Path]) -> None:

@@ -127,7 +127,7 @@ def find_input(
         home = folder.input_copy.with_suffix(f".{kind}")
         return _standard_input(Input(scratch / f"{home.name}.part", kind, name, home), stdin)
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - it does not raise
         raise InputError(f"{path} is a folder; give a file of {_ENDINGS}, or of one with .gz")
     with _readable(name), path.open("rb") as file:
         mode = os.fstat(file.fileno()).st_mode
