@@ -5,6 +5,7 @@ from typing import Final
 from nanobanana_async import ClientCrashedError, MissingKeyError, NanoBananaError
 from nanobanana_async.bulk import FolderError, InputError, InvalidRowsError, Summary
 from nanobanana_async.cli._bulk_output import complain
+from nanobanana_async.cli._bulk_view import counted
 
 _SOME_ROWS: Final = 1
 _AT_FAULT: Final = 2
@@ -19,7 +20,7 @@ def failed(error: Exception) -> int:
         for line in "\n".join(map(str, error.rejected)).splitlines():
             complain(f"  {line}")
         if error.count > len(error.rejected):
-            complain(f"  … and {error.count - len(error.rejected):,} more rows")
+            complain(f"  … and {error.count - len(error.rejected):,} more")
     at_fault = isinstance(error, InputError | FolderError | MissingKeyError)
     return _AT_FAULT if at_fault else _STOPPED
 
@@ -39,7 +40,7 @@ def ended(summary: Summary, signalled: int | None, again: str) -> int:
         complain(f"Stopped. To go on: {again}")
         return 128 + signalled
     if summary.budget_reached:
-        complain(f"The budget is reached, {summary.unsent:,} rows are left.")
+        complain(f"The budget is reached, {counted(summary.unsent)} left.")
         return _STOPPED
     return 0 if summary.states["succeeded"] == summary.rows else _SOME_ROWS
 

@@ -18,7 +18,7 @@ from nanobanana_async.cli._bulk_options import client_of, limits_of, settings_of
 from nanobanana_async.cli._bulk_output import complain, put
 from nanobanana_async.cli._bulk_stdin import StandardInput
 from nanobanana_async.cli._bulk_summary import plan_text, summary_json, summary_text
-from nanobanana_async.cli._bulk_view import View, Viewer, duration
+from nanobanana_async.cli._bulk_view import View, Viewer, counted, duration
 from nanobanana_async.cli._display import Display
 from nanobanana_async.cli._signals import first_signal
 
@@ -99,7 +99,7 @@ class _Watch:
         again = self.viewer.progress.again
         if again and not self._told:
             self._told = True
-            self.display.say(f"{again:,} rows are submitted anew; each is a new charge.")
+            self.display.say(f"{counted(again)} submitted anew; each is a new charge.")
 
     def _heed_signal(self, now: float) -> None:
         if self.signalled.done() and not self.stop.is_set():

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from nanobanana_async.bulk import Plan, Summary
-from nanobanana_async.cli._bulk_view import duration
+from nanobanana_async.cli._bulk_view import counted, duration
 
 _WORDS = {
     "succeeded": "have their pictures",
@@ -20,7 +20,7 @@ _WORDS = {
 
 def summary_text(summary: Summary) -> str:
     """Sum up a run in a few lines."""
-    lines = [f"{summary.rows:,} {'row' if summary.rows == 1 else 'rows'}:"]
+    lines = [f"{counted(summary.rows)}:"]
     for state, words in _WORDS.items():
         if summary.states[state]:
             lines.append(f"  {summary.states[state]:>8,}  {words}")

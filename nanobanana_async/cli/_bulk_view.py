@@ -89,6 +89,11 @@ def _requests(client: Statistics | None) -> int:
     return client.submits + client.checks + client.other_requests if client else 0
 
 
+def counted(rows: int) -> str:
+    """Put a number of rows."""
+    return f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
+
+
 def duration(seconds: float) -> str:
     """Put seconds as a person would say them."""
     minutes, rest = divmod(round(seconds), 60)

@@ -45,7 +45,25 @@ def test_what_has_no_price_is_named(resolution: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    "|,|x|1K=|=1|8K=1|1K=1,1K=2|1,1K=2|0.04,|-1|nan|inf|1K|1e999999|1e-12|0x1|sNaN".split("|"),
+    [
+        "",
+        ",",
+        "x",
+        "1K=",
+        "=1",
+        "8K=1",
+        "1K=1,1K=2",
+        "1,1K=2",
+        "0.04,",
+        "-1",
+        "nan",
+        "inf",
+        "1K",
+        "1e999999",
+        "1e-12",
+        "0x1",
+        "sNaN",
+    ],
 )
 def test_what_is_no_price(text: str) -> None:
     with pytest.raises(ValueError, match=r"no price|no resolution|twice"):
