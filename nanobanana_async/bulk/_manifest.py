@@ -20,7 +20,7 @@ from attrs import define, field, frozen
 from nanobanana_async.bulk._errors import DiskError, FolderError
 from nanobanana_async.bulk._folder import sync_folder
 
-__all__ = ["STATES", "Entry", "Line", "Manifest", "State", "read_lines"]
+__all__ = ["STATES", "Entry", "Line", "Manifest", "State", "entry_of", "read_lines"]
 
 State = str
 """What became of a row; see `STATES`."""
@@ -116,7 +116,7 @@ class Manifest:
         self._note(line)
 
     def _note(self, line: Line) -> None:
-        key, entry = line["key"], _entry(line)
+        key, entry = line["key"], entry_of(line)
         self.entries[key] = entry
         if self._kept(entry, line):
             self.lines[key] = line
@@ -218,7 +218,8 @@ def _read(raw: bytes, number: int, path: Path) -> dict[str, Any]:
     )
 
 
-def _entry(line: Line) -> Entry:
+def entry_of(line: Line) -> Entry:
+    """Return what has to be remembered of a line."""
     error = line.get("error") or {}
     return Entry(
         line["state"],

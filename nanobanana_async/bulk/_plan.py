@@ -19,7 +19,7 @@ from nanobanana_async.bulk._errors import FolderError
 from nanobanana_async.bulk._folder import Folder, RunFile
 from nanobanana_async.bulk._input import find_input
 from nanobanana_async.bulk._lines import request_of_line
-from nanobanana_async.bulk._manifest import Line, read_lines
+from nanobanana_async.bulk._manifest import entry_of, read_lines
 from nanobanana_async.bulk._opening import check_same, described
 from nanobanana_async.bulk._prepare import (
     FirstPass,
@@ -29,6 +29,7 @@ from nanobanana_async.bulk._prepare import (
     requests_of,
 )
 from nanobanana_async.bulk._settings import BulkSettings
+from nanobanana_async.bulk._steps import anew
 
 __all__ = ["Plan", "plan"]
 
@@ -36,7 +37,6 @@ _MEAN_SECONDS: Final[Mapping[str | None, float]] = MappingProxyType(
     {"1K": 17.0, "2K": 27.0, "4K": 45.0}
 )
 """The middle of the published measurements of Nano Banana 2."""
-_UNKNOWN: Final = frozenset({"unknown", "stuck", "not_found", "unreadable"})
 _REQUESTS_A_TASK: Final = 2
 """One submit and one status check, at the least."""
 
@@ -98,10 +98,10 @@ def plan(
         done = again = 0
         lines = frozenset(one.line for one in found.rejected)
         for _, request in requests_of(rows, settings, lines):
-            if (anew := earlier.anew.get(str(request.key))) is not None:
-                done += not anew
-                again += anew
-                found.by_class[request.model or settings.model, request.resolution] -= not anew
+            if (once_more := earlier.anew.get(str(request.key))) is not None:
+                done += not once_more
+                again += once_more
+                found.by_class[request.model or settings.model, request.resolution] -= not once_more
     money, spent = _money(found, settings), earlier.spent
     return Plan(
         rows=found.valid + done,
@@ -130,7 +130,7 @@ def _earlier(folder: Folder, settings: BulkSettings) -> _Earlier:
         with folder.results.open("rb") as file:
             for _, line in read_lines(file, folder.results):
                 key, count = line["key"], line.get("attempts", 0)
-                found.anew[key] = _starts_anew(line, settings)
+                found.anew[key] = anew(entry_of(line), settings)
                 if settings.prices is not None:
                     price = settings.prices.of(request_of_line(line), settings.model)
                     found.spent += price * (count - attempts[key])
@@ -140,17 +140,6 @@ def _earlier(folder: Folder, settings: BulkSettings) -> _Earlier:
     except OSError as error:
         raise FolderError(f"{folder.results} cannot be read: {error.strerror}") from None
     return found
-
-
-def _starts_anew(line: Line, settings: BulkSettings) -> bool:
-    """Tell whether a row with this line is submitted once more, which is a new charge."""
-    state, error = line["state"], line.get("error") or {}
-    once_more = bool(error.get("retryable")) and line.get("attempts", 0) < settings.attempts
-    return (
-        state == "refused"
-        or (state == "failed" and (settings.retry_failed or once_more))
-        or (state in _UNKNOWN and settings.retry_unknown)
-    )
 
 
 def _seconds(found: FirstPass, limits: Limits) -> float:

@@ -74,6 +74,7 @@ class _Watch:
     stop: asyncio.Event
     stdin: StandardInput | None
     _told: bool = False
+    _told_of_report: bool = False
 
     async def watch(self) -> None:
         """Return when the run is over."""
@@ -84,6 +85,7 @@ class _Watch:
             while not self.work.done():
                 await asyncio.wait({self.work}, timeout=_TICK)
                 self._tell_of_charges()
+                self._tell_of_report()
                 self._heed_signal(now())
                 if now() >= due and not self.work.done() and not self._somebody_types():
                     self.display.show(self.viewer.view(now()))
@@ -100,6 +102,11 @@ class _Watch:
         if again and not self._told:
             self._told = True
             self.display.say(f"{counted(again)} submitted anew; each is a new charge.")
+
+    def _tell_of_report(self) -> None:
+        if self.viewer.progress.writing_report and not self._told_of_report:
+            self._told_of_report = True
+            self.display.say("All rows are at rest; writing the report.")
 
     def _heed_signal(self, now: float) -> None:
         if self.signalled.done() and not self.stop.is_set():
