@@ -35,7 +35,7 @@ def throughput(accepted_at: Sequence[float]) -> float:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_every_fault_at_once(way: str, seed: int) -> None:
     """Each fault at .5 % of the requests, five episodes of 429s, a stall of 2 s a minute.
 

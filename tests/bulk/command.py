@@ -95,7 +95,7 @@ class Command:
             size = picture["width"], picture["height"]
             drawn = draw(Picture(line["request"]["prompt"], *size, picture["format"]))
             assert content == drawn, f"{picture['file']} is not what was served"
-        assert files == {f"images/{file.name}" for file in (self.folder / "images").iterdir()}
+        assert files == {f"images/{file.name}" for file in (self.folder / "images").glob("*")}
 
 
 def write_prompts(path: Path, count: int) -> dict[str, str]:

@@ -16,6 +16,7 @@ from nanobanana_async import (
     Limits,
     NanoBananaClient,
     Outcome,
+    _many,
     _sqlite_journal,
 )
 from nanobanana_async.bulk import BulkSettings, DiskError, Prices, _run, plan
@@ -23,6 +24,12 @@ from nanobanana_async.emulator import Emulator, Episode, FailFast, Stuck
 from tests.bulk.bench import QUICK, Bench, breaking
 
 FEW = {"limits": Limits(concurrent_tasks=4)}
+
+
+@pytest.fixture(autouse=True)
+def _no_reading_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row is asked for when others are at rest: few rows show what thousands would."""
+    monkeypatch.setattr(_many, "_ROOM_BESIDE_SLOTS", 0)
 
 
 def port_of(here: Bench) -> int:
@@ -47,11 +54,11 @@ def damage_last_record(path: Path) -> None:
 
 
 async def test_a_retry_that_was_cut_off_is_not_bought_again(bench: Any) -> None:
-    async with bench(160, service=FailFast(0.05)) as here:
+    async with bench(24, service=FailFast(0.05)) as here:
         await here.run()
         port = port_of(here)
-    async with bench(160, service=Stuck(0.3), port=port) as here:
-        await left_in_journal(here, "160")  # a --retry-failed that was killed
+    async with bench(24, service=Stuck(0.3), port=port) as here:
+        await left_in_journal(here, "24")  # a --retry-failed that was killed
         await here.run(client=FEW, retry_failed=True)
         assert here.emulator.ledger().accepted_twice == {}
 
@@ -62,23 +69,23 @@ async def test_a_stuck_row_whose_picture_is_found_is_not_bought_again(
     async with bench(service=Stuck(6.0)) as here:
         here.source = tmp_path / "rows.jsonl"
         old = [json.dumps({"key": f"old {n}", "prompt": f"old {n}"}) for n in range(5)]
-        new = [json.dumps({"key": f"new {n}", "prompt": f"new {n}"}) for n in range(190)]
+        new = [json.dumps({"key": f"new {n}", "prompt": f"new {n}"}) for n in range(40)]
         here.source.write_text("\n".join(old))
         summary = await here.run(client={"stuck_after": 0.3})
         assert summary.states == {"stuck": 5}
         await asyncio.sleep(4.0)
         here.source.write_text("\n".join(new + old))
         await here.run(
-            client={"limits": Limits(concurrent_tasks=60)}, accept_changed=True, retry_unknown=True
+            client={"limits": Limits(concurrent_tasks=10)}, accept_changed=True, retry_unknown=True
         )
         assert here.emulator.ledger().accepted_twice == {}
 
 
 async def test_a_refused_row_that_was_sent_anew_and_cut_off_is_not_bought_again(bench: Any) -> None:
-    async with bench(160, episodes=[Episode("submit_200_code_400", 0.0, 6.0)]) as here:
-        assert (await here.run()).states == {"refused": 160}
-        await asyncio.sleep(5.0)
-        await left_in_journal(here, "160")
+    async with bench(24, episodes=[Episode("submit_200_code_400", 0.0, 3.0)]) as here:
+        assert (await here.run()).states == {"refused": 24}
+        await asyncio.sleep(3.0)
+        await left_in_journal(here, "24")
         await here.run(client=FEW)
         assert here.emulator.ledger().accepted_twice == {}
 

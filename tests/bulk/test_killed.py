@@ -48,10 +48,10 @@ async def test_killed_twenty_times(tmp_path: Path, source: Path) -> None:
 @pytest.mark.parametrize("times", [1, 2])
 async def test_interrupted(tmp_path: Path, source: Path, times: int) -> None:
     """Once: what runs is finished. Twice: it is left, and picked up by the next run."""
-    prompts = write_prompts(source, 600)
+    prompts = write_prompts(source, 250)
     service = LogNormal(1.5, 0.3)
-    async with Emulator(service=service, concurrent_tasks=100) as emulator:
-        limits = ("--concurrent-tasks", "100", "--no-report")
+    async with Emulator(service=service, concurrent_tasks=50) as emulator:
+        limits = ("--concurrent-tasks", "50", "--no-report")
         command = Command(emulator, source, tmp_path / "run", limits)
         process = await command.start()
         await asyncio.sleep(2.5)
@@ -63,10 +63,10 @@ async def test_interrupted(tmp_path: Path, source: Path, times: int) -> None:
         assert b"Stopping: nothing new is submitted" in err
         assert b"nanobanana bulk" in err
         accepted = emulator.ledger().accepted
-        assert 0 < accepted < 600
+        assert 0 < accepted < 250
         done = len(command.raw_lines())
         assert done == accepted if times == 1 else done < accepted
         code, out, err_text = await command.run()
         assert code == 0, out + err_text
         command.check(prompts)
-        assert command.states() == {"succeeded": 600}
+        assert command.states() == {"succeeded": 250}

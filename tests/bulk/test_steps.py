@@ -14,11 +14,12 @@ YES_NO = (False, True)
 
 
 def entry(state: str = "failed", **known: Any) -> Entry:
-    return Entry(**{"state": state, "attempt": 5, "attempts": 1, "retryable": False} | known)
+    fields: dict[str, Any] = {"attempt": 5, "attempts": 1, "retryable": False} | known
+    return Entry(state, **fields)
 
 
 def known(**facts: Any) -> Known:
-    nothing = {"entry": None, "busy": False, "in_journal": False, "provable": True}
+    nothing: dict[str, Any] = {"entry": None, "busy": False, "in_journal": False, "provable": True}
     return Known(**nothing | facts)
 
 
