@@ -244,6 +244,6 @@ def _there(path: Path) -> bool:
 
 def _remove(made: list[Path]) -> None:
     """Remove folders that are empty; the innermost comes first."""
-    with suppress(OSError):
-        for folder in made:
+    for folder in made:
+        with suppress(OSError):  # the innermost may not have been made at all
             folder.rmdir()

@@ -21,13 +21,20 @@ T = TypeVar("T")
 def put(text: str) -> None:
     """Write a line to stdout."""
     with _heard_or_not():
-        click.echo(text)
+        _echo(text, err=False)
 
 
 def complain(text: str) -> None:
     """Write a line to stderr."""
     with _heard_or_not():
-        click.echo(text, err=True)
+        _echo(text, err=True)
+
+
+def _echo(text: str, *, err: bool) -> None:
+    try:
+        click.echo(text, err=err)
+    except UnicodeEncodeError:  # a stream that is not in UTF-8, and a path that needs it
+        click.echo(text.encode("ascii", "backslashreplace").decode(), err=err)
 
 
 @define

@@ -137,9 +137,17 @@ def test_settings_that_no_row_can_have(
     assert not opener.files()
 
 
+def test_prices_are_checked_when_a_run_goes_on(opener: Opener) -> None:
+    source = opener.write("rows.txt", "a\n")
+    opener.open(source)
+    with pytest.raises(InputError, match="No price is given for 1K"):
+        opener.open(source, prices=Prices.parse("2K=1"))
+
+
 def test_mended_rows_may_come_by_the_same_pipe(opener: Opener) -> None:
     with pytest.raises(InvalidRowsError):
         opener.open("-", b"[1]\n", format="jsonl")
+    assert not opener.files()
     job = opener.open("-", b'{"prompt": "a"}\n', format="jsonl")
     assert prompts(job) == ["a"]
     assert prompts(opener.open("-", format="jsonl")) == ["a"]
@@ -225,6 +233,7 @@ def test_a_folder_that_somebody_has(opener: Opener) -> None:
         ("file", "is a file. Give a folder"),
         ("file/run", "cannot be written to: Not a directory. Use another"),
         ("x" * 300, "cannot be written to: File name too long"),
+        ("made/" + "x" * 300, "cannot be written to: File name too long"),
         ("/proc/nanobanana", "cannot be written to"),
     ],
 )

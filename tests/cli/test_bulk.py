@@ -5,10 +5,12 @@ import json
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
@@ -283,6 +285,14 @@ def test_streams_that_were_closed_before(monkeypatch: pytest.MonkeyPatch, stream
     put("the end")
 
 
+def test_a_stream_that_has_no_letters_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = TextIOWrapper(BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", stream)
+    put("Look at 😀/report.html")
+    stream.flush()
+    assert stream.buffer.getvalue() == b"Look at \\U0001f600/report.html\n"
+
+
 # The end
 
 
@@ -434,11 +444,18 @@ async def test_ctrl_c_once(
     rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows.write_text("a cat\n" * 300)
-    async with serving(monkeypatch, service=LogNormal(0.5, 0.0), concurrent_tasks=5):
+    service = LogNormal(0.5, 0.0)
+    async with serving(monkeypatch, service=service, concurrent_tasks=5) as emulator:
+
+        async def press() -> None:
+            while emulator.ledger().accepted < 5:
+                await asyncio.sleep(0.01)
+            signal.raise_signal(signal.SIGINT)
+
         words = (str(rows), "-o", "run", "--no-report", "--concurrent-tasks", "5")
-        loop = asyncio.get_running_loop()
-        loop.call_later(1.2, signal.raise_signal, signal.SIGINT)
+        pressing = asyncio.create_task(press())
         assert await _bulk_run.run(options(*words)) == 130
+        await pressing
     said = capsys.readouterr()
     assert "Stopping: nothing new is submitted" in said.err
     assert said.err.splitlines()[-1].startswith("Stopped. To go on: nanobanana bulk rows.txt -o")
@@ -491,6 +508,7 @@ def test_ctrl_c_while_it_waits_for_rows(tmp_path: Path) -> None:
     with process:
         while not (tmp_path / "run" / "input.txt.part").exists():
             assert process.poll() is None
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert process.stdout
         assert process.stderr
