@@ -191,6 +191,7 @@ class _Run:
         """Nothing more is to be sent."""
         self._hand_out_unsent(NotSubmittedError("Not submitted, nothing was paid: stopped"))
         self._stop_reading()
+        self._end_if_done()  # where all was read before, and nothing runs
 
     def leave(self) -> None:
         """Nobody takes outcomes any more."""

@@ -370,6 +370,17 @@ class TestStoppedByHand:
             assert len(outcomes) == source.read
             assert client.statistics().queued == client.statistics().in_flight == 0
 
+    async def test_without_a_connection_it_ends_though_all_was_read(self) -> None:
+        async with emulated(client={"connect_patience": None}) as (client, wire):
+            wire.answers = lambda _: NotSentError("no route")
+            run = client.generate_many(["one", "two"])
+            ended = asyncio.create_task(rest_of(run))
+            await asyncio.sleep(5)
+            run.stop()
+            outcomes, error = await asyncio.wait_for(ended, 60)
+            assert error is None
+            assert [type(outcome.error) for outcome in outcomes] == [NotSubmittedError] * 2
+
     async def test_stopped_twice_or_at_its_end_it_ends_once(self) -> None:
         async with emulated(service=Stuck(1.0), client=TEN_SLOTS) as (client, _):
             run = client.generate_many(["one", "two"])

@@ -208,14 +208,31 @@ def read_lines(file: BinaryIO, path: Path) -> Iterator[tuple[int, dict[str, Any]
 def _read(raw: bytes, number: int, path: Path) -> dict[str, Any]:
     try:
         line = json.loads(raw)
-        if isinstance(line["key"], str) and line["state"] in STATES:
+        if _is_whole(line):
             return dict(line)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
     raise FolderError(
         f"Line {number} of {path} is none of a bulk run",
         advice="Mend or remove the line: without it the row is named as unknown",
     )
+
+
+def _is_whole(line: Any) -> bool:
+    """Tell whether whatever is read from it later is of the kind that it should be."""
+    attempt, task_id, urls = line.get("attempt"), line.get("task_id"), line.get("urls", [])
+    fits = (
+        isinstance(line["key"], str)
+        and line["state"] in STATES
+        and type(line.get("attempts", 0)) is int
+        and isinstance(task_id, str | None)
+        and (attempt is None or type(attempt) is int)
+        and isinstance(line.get("request") or {}, dict)
+        and isinstance(line.get("error") or {}, dict)
+        and isinstance(urls, list)
+        and all(isinstance(url, str) for url in urls)
+    )
+    return fits and (line["state"] != "download_failed" or (bool(urls) and task_id is not None))
 
 
 def entry_of(line: Line) -> Entry:

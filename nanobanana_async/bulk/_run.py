@@ -96,8 +96,7 @@ async def run(
     place, progress, stop = Folder(Path(folder)), progress or Progress(), stop or asyncio.Event()
     limits = client.get("limits", Limits())
     with place.owned():
-        opening = partial(open_job, source, place, settings, limits, stdin, stopped=stop.is_set)
-        job = await to_thread.run_sync(opening)
+        job = await _opened(partial(open_job, source, place, settings, limits, stdin), stop)
         progress.rows = job.run_file.rows
         work = _Work(job, progress, stop, client)
         try:
@@ -107,6 +106,20 @@ async def run(
         await to_thread.run_sync(job.manifest.compact)
         progress.writing_report = settings.report and work.begun
         return work.summary(await _report(place, wanted=progress.writing_report))
+
+
+async def _opened(opening: Callable[..., Job], stop: asyncio.Event) -> Job:
+    """Check the rows in a thread. A cancellation ends it, and waits for it: the folder is its own."""
+    left = False
+    job = asyncio.ensure_future(
+        to_thread.run_sync(partial(opening, stopped=lambda: left or stop.is_set()))
+    )
+    try:
+        return await asyncio.shield(job)
+    except asyncio.CancelledError:
+        left = True
+        await asyncio.wait([job])
+        raise
 
 
 async def _report(place: Folder, *, wanted: bool) -> Path | None:

@@ -98,7 +98,7 @@ STATES: dict[str, dict[str, Any]] = {
     "4": {"state": "unknown"},
     "5": {"state": "stuck", "task_id": "t"},
     "6": {"state": "refused", "attempts": 0},
-    "7": {"state": "download_failed", "task_id": "t", "urls": []},
+    "7": {"state": "download_failed", "task_id": "t", "urls": ["u"]},
 }
 
 

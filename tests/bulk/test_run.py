@@ -371,3 +371,36 @@ async def test_a_folder_has_one_owner_and_one_input(bench: Callable[..., Any]) -
         with pytest.raises(FolderError, match=r"no run\.json"):
             await here.run()
         assert here.emulator.ledger().accepted == 30
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"attempts": "2"},
+        {"attempt": 1.5},
+        {"error": 7},
+        {"state": "stuck", "task_id": 7},
+        {"state": "download_failed", "urls": None},
+        {"state": "download_failed", "urls": []},
+        {"request": ["cat"]},
+        {"state": "lost"},
+    ],
+)
+async def test_a_line_that_is_none_of_ours_is_named(bench: Callable[..., Any], spoilt: Any) -> None:
+    async with bench(2) as here:
+        await here.run()
+        lines = [json.dumps(line | spoilt) for line in here.lines().values()]
+        (here.folder / "results.jsonl").write_text("\n".join(lines) + "\n")
+        with pytest.raises(FolderError, match=r"Line 1 of .*results\.jsonl is none of a bulk run"):
+            await here.run(retry_failed=True)
+        assert here.emulator.ledger().accepted == 2
+
+
+async def test_cancelled_while_rows_are_checked_it_lets_go_of_the_folder_last(
+    bench: Callable[..., Any],
+) -> None:
+    async with bench(20_000) as here:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(here.run(), 0.05)
+        assert not here.folder.exists()  # nothing began, and nothing goes on alone
+        assert here.emulator.ledger().accepted == 0
