@@ -139,15 +139,15 @@ class Attempts:
                 return await self._note(number, Kind.ENDED, {"status": status.raw})
         return None
 
-    async def acknowledge(self, attempts: Iterable[int]) -> None:
+    def acknowledge(self, attempts: Iterable[int]) -> None:
         """Somebody has what became of them in a safe place.
 
         Raises:
-            JournalError: it could not be written; they will be handed out again.
+            JournalError: it cannot be written; they will be handed out again.
         """
         if self._journal is not None:
             for number in attempts:
-                await self._journal.write(Record(number, Kind.ACKNOWLEDGED, unix_time()))
+                self._journal.note(Record(number, Kind.ACKNOWLEDGED, unix_time()))
 
     async def _note(self, number: int, kind: Kind, data: Mapping[str, Any]) -> JournalError | None:
         if self._journal is None:

@@ -71,6 +71,14 @@ class Journal(Protocol):
         """
         ...
 
+    def note(self, record: Record) -> None:
+        """Take a record that nobody waits for: it is written with others, at the latest on closing.
+
+        Raises:
+            JournalError: nothing can be written any more.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Write what is under way and let go. Does no harm when called again."""
         ...

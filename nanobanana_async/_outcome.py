@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from attrs import field, frozen
 
@@ -26,15 +26,16 @@ class Outcome:
     attempt: int | None = None
     """The number in the journal of its last submit; None where there is no journal, or no submit
     that may have been accepted."""
-    _acknowledge: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, eq=False)
+    _acknowledge: Callable[[], None] | None = field(default=None, repr=False, eq=False)
 
-    async def acknowledge(self) -> None:
+    def acknowledge(self) -> None:
         """Note in the journal that this outcome is in a safe place: `resume` leaves it out.
 
-        Returns when that is on the disk; does nothing without a journal. Cancelled, it is noted.
+        It is on the disk within a moment, at the latest when the client is closed; does nothing
+        without a journal. After a crash in that moment, `resume` hands it out again.
 
         Raises:
-            JournalError: the journal cannot be written; `resume` will hand it out again.
+            JournalError: the client is closed, or the journal cannot be written.
         """
         if self._acknowledge is not None:
-            await self._acknowledge()
+            self._acknowledge()

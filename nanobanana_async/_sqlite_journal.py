@@ -49,11 +49,11 @@ _KEPT: Final = "The file is kept; what was sent after that is not known"
 # Records that come together are written together: a commit costs more than many records. Seconds:
 _URGENT: Final = 0.004
 """What a submit waits for others to come, before its record is on its way."""
-_LINGER: Final = 0.04
+_LINGER: Final = 0.06
 """What other records wait at most, for a submit's to go along with."""
 
 _Row: TypeAlias = tuple[int, int, str, float, str, int]
-_Job: TypeAlias = tuple[Record, asyncio.Future[None]]
+_Job: TypeAlias = tuple[Record, asyncio.Future[None] | None]
 
 
 @define(eq=False)
@@ -69,6 +69,8 @@ class SqliteJournal:
     _batch: list[_Job] = field(factory=list, init=False)
     """What is not on its way to the thread yet."""
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    _is_urgent: bool = field(default=False, init=False)
+    """Whether the timer is that of a submit."""
     _batches: SimpleQueue[list[_Job] | None] = field(init=False)
     _over: asyncio.Future[None] | None = field(default=None, init=False)
     """Done when the thread has ended; None while there is none."""
@@ -94,12 +96,13 @@ class SqliteJournal:
 
     async def write(self, record: Record) -> None:
         """Return when the record is on the disk; those that come together share a commit."""
-        if self._broken is not None:
-            raise self._broken
         written: asyncio.Future[None] = self._loop.create_future()
-        self._batch.append((record, written))
-        self._send_within(_URGENT if record.kind is Kind.SENDING else _LINGER)
+        self._take(record, written)
         await written  # cancelled, the record is written all the same
+
+    def note(self, record: Record) -> None:
+        """Take a record that goes along with the next ones."""
+        self._take(record, None)
 
     async def aclose(self) -> None:
         """Write what is under way and close the file."""
@@ -109,15 +112,17 @@ class SqliteJournal:
             self._batches.put(None)
             await asyncio.shield(self._over)
 
-    def _send_within(self, seconds: float) -> None:
-        timer = self._loop.call_later(seconds, self._send)
-        if self._timer is None:
-            self._timer = timer
-        elif timer.when() < self._timer.when():
+    def _take(self, record: Record, written: asyncio.Future[None] | None) -> None:
+        if self._broken is not None:
+            raise self._broken
+        self._batch.append((record, written))
+        urgent = record.kind is Kind.SENDING
+        if self._timer is not None and urgent and not self._is_urgent:
             self._timer.cancel()
-            self._timer = timer
-        else:
-            timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._is_urgent = urgent
+            self._timer = self._loop.call_later(_URGENT if urgent else _LINGER, self._send)
 
     def _send(self) -> None:
         if self._timer is not None:
@@ -142,7 +147,7 @@ class SqliteJournal:
             self._tell([self._over] if self._over else [])
 
     def _write(self, file: _File, batch: list[_Job]) -> None:
-        futures = [written for _, written in batch]
+        futures = [written for _, written in batch if written is not None]
         try:
             file.write([record for record, _ in batch])
         except Exception as error:
@@ -156,7 +161,7 @@ class SqliteJournal:
         self._broken = error
         self._tell([opened], error)
         while (batch := self._batches.get()) is not None:
-            self._tell([written for _, written in batch], error)
+            self._tell([written for _, written in batch if written is not None], error)
 
     def _tell(self, futures: list[asyncio.Future[None]], error: JournalError | None = None) -> None:
         def tell() -> None:
@@ -297,6 +302,7 @@ def _lock(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA page_size=1024")  # of a new file: each commit writes whole pages
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
     connection.execute("BEGIN IMMEDIATE")  # takes the lock, which is then kept
     if not tables:
         connection.execute(f"PRAGMA application_id={_APPLICATION}")

@@ -126,15 +126,16 @@ class Task:
         finally:
             generation.waiters -= 1
 
-    async def acknowledge(self) -> None:
+    def acknowledge(self) -> None:
         """Note in the journal that what became of it is in a safe place: `resume` leaves it out.
 
-        Returns when that is on the disk; does nothing without a journal. Cancelled, it is noted.
+        It is on the disk within a moment, at the latest when the client is closed; does nothing
+        without a journal. After a crash in that moment, `resume` hands it out again.
 
         Raises:
-            JournalError: the journal cannot be written; `resume` will hand it out again.
+            JournalError: the client is closed, or the journal cannot be written.
         """
-        await self._attempts.acknowledge(self._generation.attempts)
+        self._attempts.acknowledge(self._generation.attempts)
 
     async def _last_status(self) -> TaskStatus:
         """Return how the task was seen to end, or raise what it ended with."""

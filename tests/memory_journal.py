@@ -34,6 +34,11 @@ class MemoryJournal:
         if self.delay:
             await asyncio.sleep(self.delay)
 
+    def note(self, record: Record) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self.records.append(record)
+
     async def aclose(self) -> None:
         self.in_use = False
 

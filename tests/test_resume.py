@@ -151,7 +151,7 @@ async def test_what_is_acknowledged_is_not_handed_out_again() -> None:
     async with here.client() as (client, _):
         async for outcome in client.resume():
             if outcome.key != "key of two":
-                await outcome.acknowledge()
+                outcome.acknowledge()
         assert [outcome async for outcome in client.resume()] == []  # once a client
     assert [outcome.key for outcome in await here.resumed()] == ["key of two"]
 
@@ -161,10 +161,10 @@ async def test_generate_many_and_handles_are_acknowledged_likewise() -> None:
     async with here.client() as (client, _):
         outcomes, _error = await rest_of(client.generate_many(["one", "two"]))
         assert [outcome.attempt for outcome in outcomes] == [1, 2]
-        await outcomes[0].acknowledge()
+        outcomes[0].acknowledge()
         task = await client.submit("three")
         await task
-        await task.acknowledge()
+        task.acknowledge()
     assert [outcome.attempt for outcome in await here.resumed()] == [2]
 
 
@@ -324,5 +324,5 @@ async def test_with_resubmit_unknown_every_lost_attempt_is_acknowledged() -> Non
         wire.answers = lambda call: next(answers, None) if call.method == "POST" else None
         (outcome,), _ = await rest_of(client.generate_many(["cat"]))
         assert outcome.attempt == 3
-        await outcome.acknowledge()
+        outcome.acknowledge()
     assert await here.resumed() == []

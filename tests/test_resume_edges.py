@@ -82,7 +82,7 @@ async def test_what_is_acknowledged_is_still_known_to_be_sent() -> None:
     here = account()
     async with here.client() as (client, _):
         (outcome,), _error = await rest_of(client.generate_many([ImageRequest("cat", key="7")]))
-        await outcome.acknowledge()
+        outcome.acknowledge()
     async with here.client() as (client, _):
         assert client.sent().keys() == {"7"}
 
@@ -169,7 +169,7 @@ async def test_a_resumed_task_has_its_age_and_its_end_is_on_record(
         assert outcome.result is not None
         assert here.journal.kinds()[1][-1] is Kind.ENDED
         del handle, generation
-        await outcome.acknowledge()
+        outcome.acknowledge()
     # It was handed out: nobody need be told of a picture that nobody awaits.
     assert not [one for one in caplog.records if one.levelno >= logging.WARNING]
 
@@ -192,7 +192,7 @@ async def test_a_refused_one_has_no_attempt() -> None:
         wire.answers = lambda _: envelope(400)
         (outcome,), _ = await rest_of(client.generate_many(["cat"]))
         assert outcome.attempt is None
-        await outcome.acknowledge()
+        outcome.acknowledge()
     assert here.journal.kinds() == {1: [Kind.SENDING, Kind.REFUSED]}
 
 

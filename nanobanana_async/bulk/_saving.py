@@ -58,7 +58,7 @@ class Saver:
             await self._unsent(key, outcome.request)
             return
         if adds_nothing(before, state, outcome.attempt):
-            await self._acknowledge(outcome)
+            _acknowledge(outcome)
             self.progress.states[before.state if before else state] += 1
             return
         known: dict[str, Any] = {
@@ -72,7 +72,7 @@ class Saver:
         if state == "refused":
             self.job.budget.refund(outcome.request)
         await self.job.manifest.append(line)
-        await self._acknowledge(outcome)
+        _acknowledge(outcome)
         self._count(line)
 
     async def _unsent(self, key: str, request: ImageRequest) -> None:
@@ -83,11 +83,6 @@ class Saver:
             await self.job.manifest.append(
                 {name: value for name, value in line.items() if name != "anew"}
             )
-
-    async def _acknowledge(self, outcome: Outcome) -> None:
-        # Where the journal is broken the next run is handed it again, and finds its line.
-        with suppress(JournalError):
-            await outcome.acknowledge()
 
     async def _with_pictures(
         self, key: str, request: ImageRequest, result: ImageResult, known: dict[str, Any]
@@ -131,6 +126,12 @@ class Saver:
         self.progress.longest = max(self.progress.longest, line["service_time"] or 0.0)
         if line["error"] is not None:
             _logger.debug("Row %s: %s", line["key"], line["error"]["message"])
+
+
+def _acknowledge(outcome: Outcome) -> None:
+    # Where the journal is broken the next run is handed it again, and finds its line.
+    with suppress(JournalError):
+        outcome.acknowledge()
 
 
 def adds_nothing(before: Entry | None, state: State, attempt: int | None) -> bool:

@@ -147,7 +147,7 @@ async def test_a_picture_whose_acceptance_is_not_recorded_stays_one(
 async def test_a_line_without_its_acknowledgement_keeps_its_picture_when_urls_are_gone(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def forget(*_: object) -> None:
+    def forget(*_: object) -> None:
         """As if killed between the line and its acknowledgement."""
 
     async with bench(10, episodes=[Episode("download_404", 2.0, 60.0)]) as here:
@@ -164,7 +164,7 @@ async def test_a_line_without_its_acknowledgement_keeps_its_picture_when_urls_ar
 async def test_a_picture_that_is_there_is_not_downloaded_again(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def forget(*_: object) -> None: ...
+    def forget(*_: object) -> None: ...
 
     async with bench(10) as here:
         with monkeypatch.context() as killed:

@@ -334,7 +334,7 @@ async def test_a_row_without_its_line_is_looked_at_and_not_sent_again(
 async def test_a_line_that_was_written_and_not_acknowledged_is_not_written_twice(
     bench: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def forget(*_: object) -> None:
+    def forget(*_: object) -> None:
         """As if killed between the line and its acknowledgement."""
 
     async with bench(10) as here:
