@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeVar
 
 from anyio import to_thread
 from attrs import define, field
@@ -51,6 +51,8 @@ from nanobanana_async.bulk.report import write_report
 __all__ = ["run"]
 
 _logger = logging.getLogger("nanobanana_async")
+
+T = TypeVar("T")
 
 _BLOCK: Final = 1000
 """Lines of the input that `reached` goes ahead of what is handed to the client."""
@@ -96,7 +98,8 @@ async def run(
     place, progress, stop = Folder(Path(folder)), progress or Progress(), stop or asyncio.Event()
     limits = client.get("limits", Limits())
     with place.owned():
-        job = await _opened(partial(open_job, source, place, settings, limits, stdin), stop)
+        opening = partial(open_job, source, place, settings, limits, stdin)
+        job = await _in_thread(opening, stop.is_set)
         progress.rows = job.run_file.rows
         work = _Work(job, progress, stop, client)
         try:
@@ -108,17 +111,21 @@ async def run(
         return work.summary(await _report(place, wanted=progress.writing_report))
 
 
-async def _opened(opening: Callable[..., Job], stop: asyncio.Event) -> Job:
-    """Check the rows in a thread. A cancellation ends it, and waits for it: the folder is its own."""
+async def _in_thread(work: Callable[..., T], stopped: Callable[[], bool] = lambda: False) -> T:
+    """Do blocking work that asks now and then whether it is stopped.
+
+    A cancellation stops it, and waits for it: the folder is its own for as long as it goes on.
+    """
     left = False
-    job = asyncio.ensure_future(
-        to_thread.run_sync(partial(opening, stopped=lambda: left or stop.is_set()))
+    running = asyncio.ensure_future(
+        to_thread.run_sync(partial(work, stopped=lambda: left or stopped()))
     )
     try:
-        return await asyncio.shield(job)
+        return await asyncio.shield(running)
     except asyncio.CancelledError:
         left = True
-        await asyncio.wait([job])
+        await asyncio.wait([running])
+        running.exception()  # marks it as retrieved
         raise
 
 
@@ -128,7 +135,7 @@ async def _report(place: Folder, *, wanted: bool) -> Path | None:
     if wanted:
         try:
             # Thousands of thumbnails take minutes; who leaves meanwhile does not wait for them.
-            await to_thread.run_sync(write_report, place.path, abandon_on_cancel=True)
+            await _in_thread(partial(write_report, place.path))
         except OSError as error:
             _logger.warning("The report cannot be written: %s", error)
     return page if page.exists() else None
@@ -265,15 +272,15 @@ class _Work:
         saver = Saver(self.job, client, LocalFolder(self.job.folder.path), self.progress)
         try:
             async with asyncio.TaskGroup() as group:
-                helpers = [
+                workers = [
                     group.create_task(self._save_all(saver))
                     for _ in range(self.job.settings.download_concurrency)
                 ]
-                helpers.append(group.create_task(self._heed_stop()))
+                workers.append(group.create_task(self._heed_stop()))
                 await self._feed(client, group)
                 await self._queue.join()
-                for helper in helpers:
-                    helper.cancel()
+                for worker in workers:
+                    worker.cancel()
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
 

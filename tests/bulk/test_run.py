@@ -3,8 +3,10 @@
 import asyncio
 import json
 import sqlite3
+import threading
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -404,3 +406,24 @@ async def test_cancelled_while_rows_are_checked_it_lets_go_of_the_folder_last(
             await asyncio.wait_for(here.run(), 0.05)
         assert not here.folder.exists()  # nothing began, and nothing goes on alone
         assert here.emulator.ledger().accepted == 0
+
+
+async def test_cancelled_while_the_report_is_written_it_leaves_at_once(
+    bench: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    def endless(_: Path, stopped: Callable[[], bool]) -> None:
+        begun.set()
+        while not stopped():
+            pass
+        raise InterruptedError("stopped")
+
+    monkeypatch.setattr(_run, "write_report", endless)
+    async with bench(2) as here:
+        running = asyncio.create_task(here.run(report=True))
+        await asyncio.to_thread(begun.wait)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(running, 5)
+        assert here.states() == {"succeeded": 2}

@@ -1,7 +1,7 @@
 """From the folder of a run to its page."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,20 +27,22 @@ from nanobanana_async.bulk.report._tolerant import children, objects, text
 _NAME: Final = "report.html"
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, stopped: Callable[[], bool] = lambda: False) -> Path:
     """Write the page that shows what became of a bulk run; return its path.
 
     Reads results.jsonl, run.json and rejected.jsonl of the folder and its pictures, and makes the
-    thumbnails that are missing. An earlier page is replaced when the new one is whole.
+    thumbnails that are missing. An earlier page is replaced when the new one is whole. `stopped` is
+    asked at each row: once it is true there will be no page.
 
     Raises:
+        InterruptedError: it was stopped; the thumbnails that were made stay.
         FileNotFoundError: no run has written its results there.
         ModuleNotFoundError: a thumbnail has to be made, and Pillow is not installed.
     """
     manifest, run, tally = read_manifest(folder), read_run(folder), Tally()
     # The rows wait in a file, because the figures come first on the page and last to be known.
     with TemporaryFile("w+", encoding="ascii", dir=folder) as rows, _replacing(folder) as page:
-        _write_rows(rows, folder, manifest, tally)
+        _write_rows(rows, folder, manifest, tally, stopped)
         rows.seek(0)
         write_page(
             page,
@@ -55,20 +57,26 @@ def write_report(folder: Path) -> Path:
     return folder / _NAME
 
 
-def _write_rows(target: TextIO, folder: Path, manifest: Manifest, tally: Tally) -> None:
+def _write_rows(
+    target: TextIO, folder: Path, manifest: Manifest, tally: Tally, stopped: Callable[[], bool]
+) -> None:
     workers = ThreadPoolExecutor(WORKERS, "thumbnails")
     try:
         thumbnails = Thumbnails(folder, workers)
         thumbnails.look()
         entries = Entries(Inside(folder), thumbnails)
-        _write_list(target, _counted(entries, manifest, tally))
+        _write_list(target, _counted(entries, manifest, tally, stopped))
     finally:
         # After Ctrl-C nobody wants the rest.
         workers.shutdown(cancel_futures=True)
 
 
-def _counted(entries: Entries, manifest: Manifest, tally: Tally) -> Iterator[Entry]:
+def _counted(
+    entries: Entries, manifest: Manifest, tally: Tally, stopped: Callable[[], bool]
+) -> Iterator[Entry]:
     for row, entry in entries.of(row_of(line) for line in manifest.lines()):
+        if stopped():
+            raise InterruptedError("stopped")
         tally.add(row, entry.get("reason"))
         yield entry
 
