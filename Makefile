@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	$(BIN)/nanobanana demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # The report of a bulk run in a headless Chromium (Debian: apt-get install chromium chromium-driver).
 test-browser: $(VENV)/.dev

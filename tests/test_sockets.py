@@ -20,6 +20,7 @@ def open_sockets() -> int:
     return sum(link.readlink().name.startswith("socket:") for link in links)
 
 
+@pytest.mark.takes_long
 @pytest.mark.timeout(240)
 async def test_three_thousand_over_real_sockets_at_limits_that_are_reached() -> None:
     """The invariants of the test in virtual time, with nothing left afterwards (contract 3).

@@ -66,17 +66,17 @@ async def test_a_retry_that_was_cut_off_is_not_bought_again(bench: Any) -> None:
 async def test_a_stuck_row_whose_picture_is_found_is_not_bought_again(
     bench: Any, tmp_path: Path
 ) -> None:
-    async with bench(service=Stuck(6.0)) as here:
+    async with bench(service=Stuck(3.0)) as here:
         here.source = tmp_path / "rows.jsonl"
         old = [json.dumps({"key": f"old {n}", "prompt": f"old {n}"}) for n in range(5)]
-        new = [json.dumps({"key": f"new {n}", "prompt": f"new {n}"}) for n in range(40)]
+        new = [json.dumps({"key": f"new {n}", "prompt": f"new {n}"}) for n in range(9)]
         here.source.write_text("\n".join(old))
         summary = await here.run(client={"stuck_after": 0.3})
         assert summary.states == {"stuck": 5}
-        await asyncio.sleep(4.0)
+        await asyncio.sleep(2.5)
         here.source.write_text("\n".join(new + old))
         await here.run(
-            client={"limits": Limits(concurrent_tasks=10)}, accept_changed=True, retry_unknown=True
+            client={"limits": Limits(concurrent_tasks=6)}, accept_changed=True, retry_unknown=True
         )
         assert here.emulator.ledger().accepted_twice == {}
 

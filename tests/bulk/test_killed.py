@@ -18,6 +18,7 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "prompts.txt"
 
 
+@pytest.mark.takes_long
 async def test_killed_twenty_times(tmp_path: Path, source: Path) -> None:
     prompts, dice = write_prompts(source, 2000), Random(7)
     service = LogNormal(1.0, 0.5)

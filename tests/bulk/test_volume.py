@@ -16,6 +16,7 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
+@pytest.mark.takes_long
 @pytest.mark.timeout(300)
 async def test_ten_thousand_rows_take_no_more_memory_than_a_hundred_thousand_may(
     tmp_path: Path,
