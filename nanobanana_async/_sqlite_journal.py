@@ -52,6 +52,8 @@ _URGENT: Final = 0.004
 _LINGER: Final = 0.06
 """What other records wait at most, for a submit's to go along with."""
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+
 _Row: TypeAlias = tuple[int, int, str, float, str, int]
 _Job: TypeAlias = tuple[Record, asyncio.Future[None] | None]
 
@@ -233,7 +235,7 @@ class _File:
                 self._connection.close()
 
     def _row(self, record: Record) -> _Row:
-        data = json.dumps(record.data, ensure_ascii=True, separators=(",", ":"))
+        data = _ENCODER.encode(record.data)
         self._number += 1
         fields = (self._number, record.attempt, record.kind.value, record.at, data)
         self._checksum = _next_checksum(fields, self._checksum)
