@@ -1,6 +1,7 @@
 """Thousands of Nano Banana 2 generations at once: at the limit, never refused, never paid twice."""
 
 from nanobanana_async._client import NanoBananaClient, RequestFields
+from nanobanana_async._deliveries import WebhookReceiver
 from nanobanana_async._errors import (
     APIConnectionError,
     APIStatusError,
@@ -40,6 +41,7 @@ from nanobanana_async._models import ImageRequest, ImageResult, Statistics, Task
 from nanobanana_async._outcome import Outcome
 from nanobanana_async._picture import Picture
 from nanobanana_async._polling import Polling
+from nanobanana_async._relay import LocalRelay
 from nanobanana_async._resume import Resumption
 from nanobanana_async._service_times import ClassTimes, ServiceTimes
 from nanobanana_async._specs import MODELS, ModelSpec
@@ -47,6 +49,7 @@ from nanobanana_async._sqlite_journal import SqliteJournal
 from nanobanana_async._storage import LocalFolder, Sink, Storage
 from nanobanana_async._task import Task
 from nanobanana_async._version import __version__
+from nanobanana_async._webhooks import DeliveryRelay, Webhooks
 
 __all__ = [
     "MODELS",
@@ -56,6 +59,7 @@ __all__ = [
     "ClassTimes",
     "ClientClosedError",
     "ClientCrashedError",
+    "DeliveryRelay",
     "DownloadError",
     "FieldFault",
     "GenerateMany",
@@ -71,6 +75,7 @@ __all__ = [
     "Kind",
     "Limits",
     "LocalFolder",
+    "LocalRelay",
     "MissingKeyError",
     "ModelSpec",
     "NanoBananaClient",
@@ -103,6 +108,8 @@ __all__ = [
     "TaskStatus",
     "TaskStuckError",
     "TaskTimeoutError",
+    "WebhookReceiver",
+    "Webhooks",
     "WrongLoopError",
     "__version__",
 ]

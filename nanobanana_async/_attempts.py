@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, cast
 
 from attrs import define, field
 
+from nanobanana_async._callbacks import Callbacks
+from nanobanana_async._changes import tells
 from nanobanana_async._codec import (
     Accepted,
     Broken,
@@ -25,11 +27,14 @@ from nanobanana_async._codec import (
 from nanobanana_async._errors import JournalDamagedError, JournalError, NanoBananaError
 from nanobanana_async._gateway import NotSent
 from nanobanana_async._generation import Generation
-from nanobanana_async._journal import Journal, Kind, Past, Record, Replay
+from nanobanana_async._journal import Journal, Kind, Past, Record, Replay, may_follow
+from nanobanana_async._models import TaskStatus
 
 __all__ = ["Attempts", "unix_time"]
 
 _logger = logging.getLogger("nanobanana_async")
+
+_LAST: Final = frozenset({Kind.REFUSED, Kind.ENDED})
 
 
 def unix_time() -> float:
@@ -50,15 +55,19 @@ class Attempts:
     """The attempts of one client, with those that its journal held when it was opened."""
 
     _journal: Journal | None
+    _callbacks: Callbacks
     _open: bool = field(default=False, init=False)
     _last: int = field(default=0, init=False)
-    _left: dict[int, Past] = field(factory=dict, init=False)
-    """Of earlier clients, by number: not acknowledged, and not handed out by `resume` yet."""
+    _left: Replay = field(factory=Replay, init=False)
+    """Of earlier clients: not acknowledged, and not handed out by `resume` yet."""
+    _last_kind: dict[int, Kind] = field(factory=dict, init=False)
+    """The last record of each attempt that goes on. An answer, a look and a delivery may all tell
+    of the same thing: the first of them is written down."""
     sent: dict[str, str | None] = field(factory=dict, init=False)
     """What earlier clients sent and may have been accepted: by key the task's id, if it is known."""
 
-    async def open(self) -> None:
-        """Open the journal. Raises `JournalError`."""
+    async def open(self, now: float) -> None:
+        """Open the journal at this time of the loop. Raises `JournalError`."""
         if self._journal is None:
             return
         replay = Replay()
@@ -73,11 +82,18 @@ class Attempts:
             raise
         self._open = True
         self._last = max(replay.attempts, default=first_number())
-        paid = [past for past in replay.attempts.values() if past.may_be_paid]
-        self._left = {past.number: past for past in paid if not past.acknowledged}
-        for past in paid:
-            if past.key is not None:
-                self.sent[past.key] = past.task_id or self.sent.get(past.key)
+        for past in replay.attempts.values():
+            self._callbacks.remember(past, now, seconds_ago=unix_time() - past.since)
+            if past.may_be_paid:
+                self._found_paid(past)
+
+    def _found_paid(self, past: Past) -> None:
+        if not past.acknowledged:
+            self._left.attempts[past.number] = past
+        if past.kind is not Kind.ENDED:
+            self._last_kind[past.number] = past.kind
+        if past.key is not None:
+            self.sent[past.key] = past.task_id or self.sent.get(past.key)
 
     async def _opened(self, journal: Journal, replay: Replay) -> None:
         try:
@@ -92,8 +108,8 @@ class Attempts:
 
     def take_left(self) -> list[Past]:
         """Take what earlier clients left, in the order of sending; later there is nothing."""
-        left, self._left = list(self._left.values()), {}
-        return left
+        left, self._left = self._left, Replay()
+        return list(left.attempts.values())
 
     # Records. Those of what has happened already do not raise: it has happened all the same.
 
@@ -112,8 +128,12 @@ class Attempts:
             "model": generation.model,
             "request": request_record(request) if request else {},
         }
+        if generation.callback is not None:
+            data["mark"] = generation.callback.mark.hex()
+            generation.callback.number = number
         await self._journal.write(Record(number, Kind.SENDING, unix_time(), data))
         generation.attempts.append(number)
+        self._last_kind[number] = Kind.SENDING
 
     async def answered(
         self, generation: Generation, answer: SubmitAnswer | NotSent
@@ -139,6 +159,25 @@ class Attempts:
                 return await self._note(number, Kind.ENDED, {"status": status.raw})
         return None
 
+    async def delivered(self, number: int | None, status: TaskStatus) -> JournalError | None:
+        """Record what a webhook tells of an attempt; an error is returned, and logged.
+
+        The records are handed over in the step of the call, so that it may be acted on in the same
+        one. What nobody but the API could tell again is waited for: it repeats what is not
+        answered. An end of a task that is known a look would find as well.
+        """
+        if number is None:
+            return None
+        news = self._news(number, Kind.ACCEPTED, {"task_id": status.task_id})
+        ended = status.finished and tells(status)
+        end = self._news(number, Kind.ENDED, {"status": status.raw}) if ended else None
+        for record in (news, end):
+            if record is not None and number in self._left.attempts:
+                self._left.apply(record)
+        if news is None:
+            return None if end is None else self._later(end)
+        return (end and self._later(news)) or await self._at_once(end or news)
+
     def acknowledge(self, attempts: Iterable[int]) -> None:
         """Somebody has what became of them in a safe place.
 
@@ -150,21 +189,45 @@ class Attempts:
                 self._journal.note(Record(number, Kind.ACKNOWLEDGED, unix_time()))
 
     async def _note(self, number: int, kind: Kind, data: Mapping[str, Any]) -> JournalError | None:
-        if self._journal is None:
+        news = self._news(number, kind, data)
+        return None if news is None else await self._at_once(news)
+
+    def _news(self, number: int, kind: Kind, data: Mapping[str, Any]) -> Record | None:
+        """Return the record, to be written in this step; None where it says nothing new."""
+        last = self._last_kind.get(number)
+        if last is None or not may_follow(last, kind):
             return None
+        if kind in _LAST:
+            del self._last_kind[number]
+        else:
+            self._last_kind[number] = kind
+        return Record(number, kind, unix_time(), data)
+
+    async def _at_once(self, record: Record) -> JournalError | None:
         try:
-            await self._journal.write(Record(number, kind, unix_time(), data))
+            await cast("Journal", self._journal).write(record)
         except JournalError as error:
-            task_id = data.get("task_id")
-            _logger.error(  # noqa: TRY400 - the error is handed on; its traceback says nothing more
-                "Not recorded in the journal: attempt %d was %s %s",
-                number,
-                kind.value,
-                task_id or "",
-                extra={"task_id": task_id},
-            )
-            return error
+            return _not_recorded(record, error)
         return None
+
+    def _later(self, record: Record) -> JournalError | None:
+        try:
+            cast("Journal", self._journal).note(record)
+        except JournalError as error:
+            return _not_recorded(record, error)
+        return None
+
+
+def _not_recorded(record: Record, error: JournalError) -> JournalError:
+    task_id = record.data.get("task_id")
+    _logger.error(
+        "Not recorded in the journal: attempt %d was %s %s",
+        record.attempt,
+        record.kind.value,
+        task_id or "",
+        extra={"task_id": task_id},
+    )
+    return error
 
 
 def _reason(answer: SubmitAnswer | NotSent) -> str:

@@ -14,9 +14,11 @@ from typing import Any, Final, Literal, Self, TypedDict, TypeVar, Unpack
 
 import aiohttp
 from attrs import evolve
+from yarl import URL
 
 from nanobanana_async._balance import balance
 from nanobanana_async._codec import service_class, submit_body
+from nanobanana_async._deliveries import Deliveries, WebhookReceiver
 from nanobanana_async._download import Downloader, paths_for
 from nanobanana_async._engine import Engine, Settings
 from nanobanana_async._errors import (
@@ -45,6 +47,7 @@ from nanobanana_async._transport import Connections, HttpTransport, Secret, api_
 from nanobanana_async._validation import checked
 from nanobanana_async._version import __version__
 from nanobanana_async._waiting import wait
+from nanobanana_async._webhooks import Webhooks
 from nanobanana_async._wire import Transport
 
 __all__ = ["NanoBananaClient", "RequestFields"]
@@ -108,6 +111,8 @@ class NanoBananaClient:
         ssl: as in `aiohttp.TCPConnector`.
         journal: where each submit is recorded before it is sent, and what became of it: a path of
             an SQLite file, or a `Journal`. `resume` hands out what earlier clients left in it.
+        webhooks: have the API tell how tasks end, at a URL of yours; tasks are then looked at only
+            where a delivery seems to be lost. See `webhooks`.
         private_hosts: fetch pictures from private addresses too. Otherwise public ones alone are
             asked, and this machine where `base_url` is on it. Where a proxy or a session's own
             kind of connector resolves names, only addresses in URLs can be checked.
@@ -138,6 +143,7 @@ class NanoBananaClient:
         proxy: str | None = None,
         ssl: SSLContext | bool = True,
         journal: Journal | str | os.PathLike[str] | None = None,
+        webhooks: Webhooks | None = None,
         private_hosts: bool = False,
         transport: Transport | None = None,
     ) -> None:
@@ -175,6 +181,7 @@ class NanoBananaClient:
             connect_patience=connect_patience,
             unknown_hold=unknown_hold,
             stuck_after=stuck_after,
+            webhooks=_webhooks_for(self._root, webhooks),
         )
         self._downloads: Downloader | None = None
         self._closed = False
@@ -383,6 +390,20 @@ class NanoBananaClient:
             self._engine.change_limits(limits)
         self._settings = evolve(self._settings, limits=limits)
 
+    @property
+    def webhooks(self) -> WebhookReceiver:
+        """Where the deliveries of the client's webhooks go in.
+
+        ``nanobanana_async.webhooks.asgi`` and ``….aiohttp`` bring them there; in any other framework
+        ``await client.webhooks.deliver(body, token)`` does.
+
+        Raises:
+            ValueError: the client has none.
+        """
+        if self._settings.webhooks is None:
+            raise ValueError("The client has no webhooks: give it webhooks=Webhooks(…)")
+        return WebhookReceiver(self._deliveries)
+
     # Downloading
 
     async def download(self, result: ImageResult, path: str | os.PathLike[str]) -> Path:
@@ -430,6 +451,13 @@ class NanoBananaClient:
         return await downloader.fetch(url, storage, name, task_id=task_id, expected=expected)
 
     # Inside
+
+    def _deliveries(self) -> Deliveries | None:
+        engine = self._engine
+        if engine is None or not engine.is_open:
+            return None
+        engine.dispatcher.check_loop()
+        return engine.deliveries
 
     async def _download(
         self, urls: tuple[str, ...], result: ImageResult, place: str | os.PathLike[str]
@@ -519,6 +547,18 @@ class NanoBananaClient:
 
 def _journal_from(journal: Journal | str | os.PathLike[str] | None) -> Journal | None:
     return SqliteJournal(Path(journal)) if isinstance(journal, str | os.PathLike) else journal
+
+
+def _webhooks_for(root: URL, webhooks: Webhooks | None) -> Webhooks | None:
+    if not isinstance(webhooks, Webhooks | None):
+        raise TypeError(f"webhooks must be Webhooks, not {type(webhooks).__name__}")
+    plain = webhooks is not None and webhooks.public_url.startswith("http:")
+    if plain and not is_loopback(str(root.host)):
+        raise ValueError(
+            "public_url must be https: the API asks for it, and a token in plain text is none. "
+            "http is for an API on this machine, such as the emulator"
+        )
+    return webhooks
 
 
 def _check_limits(limits: Limits) -> None:

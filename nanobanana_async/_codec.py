@@ -46,6 +46,7 @@ __all__ = [
     "age_of",
     "balance_call",
     "read_balance",
+    "read_delivery",
     "read_look",
     "read_submit",
     "request_from",
@@ -55,6 +56,7 @@ __all__ = [
     "submit_body",
     "submit_call",
     "tells_nothing",
+    "with_callback",
 ]
 
 _OK = 200
@@ -87,14 +89,28 @@ def submit_body(request: ImageRequest, spec: ModelSpec) -> bytes:
         fields["image_urls"] = list(request.image_urls)
     if request.google_search:
         fields["google_search"] = True
-    body: dict[str, Any] = {
-        "request_type": "callback" if request.callback_url else "async",
+    order = {
         "provider": request.provider or spec.providers[0],
         "input": fields | dict(request.extra),
     }
-    if request.callback_url:
-        body["callback_url"] = request.callback_url
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    body = _json(_POLLED | order)
+    return with_callback(body, request.callback_url) if request.callback_url else body
+
+
+def with_callback(body: bytes, url: str) -> bytes:
+    """Return the body of a request that has no callback yet, with one.
+
+    Each attempt has a URL of its own; the prompt, which may be long, is not encoded anew for it.
+    """
+    return _json({"request_type": "callback", "callback_url": url})[:-1] + body.removeprefix(_HEAD)
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+_POLLED = {"request_type": "async"}
+_HEAD = _json(_POLLED)[:-1]
 
 
 def request_record(request: ImageRequest) -> dict[str, Any]:
@@ -320,6 +336,15 @@ def status_from(data: Any) -> TaskStatus | None:
     """Return the status that the API gave as `data`; None where it is none."""
     task = _structured(data, _Task)
     return None if task is None else _status_of(task, data)
+
+
+def read_delivery(body: bytes) -> TaskStatus | None:
+    """Return what the body of a webhook's delivery tells; None where it is no good status."""
+    envelope = _structured(_parsed(body), _Envelope)
+    if envelope is None or envelope.code != _OK:
+        return None
+    status = status_from(envelope.data)
+    return status if status is not None and status.task_id else None
 
 
 def read_balance(reply: Reply, base_url: str) -> BalanceAnswer:

@@ -23,6 +23,10 @@ class Counters:
     succeeded: int = 0
     failed: int = 0
     unknown: int = 0
+    found: int = 0
+    paid_twice: int = 0
+    deliveries: int = 0
+    deliveries_refused: int = 0
     _checks_of_finished: int = 0
     _lags: int = 0
     _lag_sum: float = 0.0

@@ -21,6 +21,7 @@ from attrs import define, field
 
 from nanobanana_async._alarm import Alarm
 from nanobanana_async._attempts import Attempts
+from nanobanana_async._callbacks import Callbacks
 from nanobanana_async._codec import (
     BalanceAnswer,
     Busy,
@@ -33,6 +34,7 @@ from nanobanana_async._codec import (
     read_submit,
     status_call,
     submit_call,
+    with_callback,
 )
 from nanobanana_async._errors import (
     APIConnectionError,
@@ -83,6 +85,7 @@ class Dispatcher:
     _submits: Submits
     _tracker: Tracker
     _attempts: Attempts
+    _callbacks: Callbacks
     _loop: asyncio.AbstractEventLoop
     _base_url: str
     _connect_patience: float
@@ -183,6 +186,7 @@ class Dispatcher:
 
     def _keep_time(self, now: float) -> None:
         self._tracker.slots.expire(now)
+        self._submits.expire(now)
         if self._give_up_at <= now:
             self._give_up(now)
 
@@ -250,13 +254,14 @@ class Dispatcher:
 
     async def _submit(self, post: Post, attempt: Attempt) -> None:
         generation = post.generation
+        self._callbacks.announce(generation)
         try:
             await self._attempts.sending(generation)
         except JournalError as error:
             now = self._loop.time()
             self._gateway.withdraw(attempt, now)
             self._submits.not_recorded(post, error, now)
-            self._stop_submits(error)
+            self.stop_submits(error)
         else:
             if generation.waiters and self.stopped_by is None:
                 await self._post(post, attempt)
@@ -275,14 +280,17 @@ class Dispatcher:
 
     async def _post(self, post: Post, attempt: Attempt) -> None:
         """Send a submit that is on record. What came of it is, too, before anybody is told."""
-        call = submit_call(post.generation.model, post.generation.body)
-        read = partial(read_submit, base_url=self._base_url)
+        body, callback = post.generation.body, post.generation.callback
         sent_at = self._loop.time()
+        if callback is not None and callback.url is not None:
+            body, callback.sent_at = with_callback(body, callback.url), sent_at
+        call = submit_call(post.generation.model, body)
+        read = partial(read_submit, base_url=self._base_url)
         answer = await self._gateway.exchange(attempt, call, read)
         now = self._loop.time()
         not_recorded = await self._attempts.answered(post.generation, answer)
         self._submits.answered(post, answer, sent_at=sent_at, now=now)
-        self._stop_submits(not_recorded)
+        self.stop_submits(not_recorded)
         self._learn(answer, now)
 
     # Looks
@@ -304,10 +312,18 @@ class Dispatcher:
             # An end is on record before anybody is told of it.
             not_recorded = await self._attempts.looked(generation, answer)
             self._tracker.looked(generation, answer, sent_at=attempt.sent_at, now=now)
-            self._stop_submits(not_recorded)
+            self.stop_submits(not_recorded)
         if generation.answered_at is not None:  # an old task of somebody else is no news
             self._learn_of_credit(answer, now)
         self._learn(answer, now)
+
+    # Deliveries
+
+    def delivered(self, generation: Generation, status: TaskStatus, now: float) -> None:
+        """A webhook told of a task: do what that says of more than the task."""
+        if generation.answered_at is not None:
+            self._learn_of_credit(Seen(status), now)
+        self._learn(Seen(status), now)
 
     # The balance
 
@@ -368,7 +384,7 @@ class Dispatcher:
                 self._check_key(error)
         self._alarm.ring()
 
-    def _stop_submits(self, not_recorded: JournalError | None) -> None:
+    def stop_submits(self, not_recorded: JournalError | None) -> None:
         """Without a journal nothing more may be bought; what runs is tracked on.
 
         Those who join later are told when their own `sending` cannot be recorded.
@@ -381,6 +397,7 @@ class Dispatcher:
         self.stopped_by = error
         self.stopping.set()
         self._submits.fail_all(error)
+        self._submits.give_up_all()
         self._fail_asked(error, started_until=inf)
         for generation in self._tracker.tasks.values():
             generation.fail_waiters(fresh(error, generation.task_id))

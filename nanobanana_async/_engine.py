@@ -21,7 +21,9 @@ from attrs import frozen
 
 from nanobanana_async._alarm import Alarm
 from nanobanana_async._attempts import Attempts
+from nanobanana_async._callbacks import Callbacks
 from nanobanana_async._counters import Counters
+from nanobanana_async._deliveries import Deliveries
 from nanobanana_async._dispatcher import Dispatcher
 from nanobanana_async._errors import (
     ClientClosedError,
@@ -45,6 +47,7 @@ from nanobanana_async._stalest import StalestFirst
 from nanobanana_async._submits import Submits
 from nanobanana_async._task import Task
 from nanobanana_async._tracker import Tracker
+from nanobanana_async._webhooks import Webhooks
 from nanobanana_async._wire import Transport
 
 __all__ = ["Engine", "Settings"]
@@ -67,6 +70,7 @@ class Settings:
     connect_patience: float | None
     unknown_hold: float
     stuck_after: float
+    webhooks: Webhooks | None = None
 
 
 class _Finished(Exception):  # noqa: N818 - ends the task group, is no error
@@ -105,6 +109,7 @@ class Engine:
             random,
         )
         self.times = LearnedTimes()
+        self.callbacks = Callbacks(settings.webhooks)
         self.tracker = Tracker(
             _schedule(settings.polling, self.times),
             self._slots,
@@ -112,23 +117,32 @@ class Engine:
             settings.stuck_after,
             random,
             self.times,
+            self.callbacks,
         )
-        self._submits = Submits(
-            self._slots, self.tracker, self._counters, settings.unknown_hold, random
+        self.submits = Submits(
+            self._slots,
+            self.tracker,
+            self._counters,
+            self.callbacks,
+            settings.unknown_hold,
+            random,
         )
-        self.attempts = Attempts(journal)
+        self.attempts = Attempts(journal, self.callbacks)
         patience = settings.connect_patience
         self.dispatcher = Dispatcher(
             self._gateway,
-            self._submits,
+            self.submits,
             self.tracker,
             self.attempts,
+            self.callbacks,
             self.loop,
             settings.base_url,
             inf if patience is None else patience,
         )
+        self.deliveries = self._deliveries(settings.webhooks)
         self._handles: WeakValueDictionary[str, Task] = WeakValueDictionary()
         self._closing = asyncio.Event()
+        self._over = False
         # Readers of sources that are not ours. Not in the owner's group: one that does not end
         # when it is cancelled must not keep the client from closing.
         self._readers: set[asyncio.Task[None]] = set()
@@ -137,6 +151,20 @@ class Engine:
         self._started: asyncio.Future[asyncio.TaskGroup] = self.loop.create_future()
         self._owner = self.loop.create_task(self._own(), name="nanobanana_async owner")
         self._owner.add_done_callback(self._owner_ended)
+
+    def _deliveries(self, webhooks: Webhooks | None) -> Deliveries | None:
+        if webhooks is None:
+            return None
+        return Deliveries(
+            webhooks,
+            self.callbacks,
+            self.attempts,
+            self.submits,
+            self.tracker,
+            self.dispatcher,
+            self._counters,
+            self.loop,
+        )
 
     # Handles
 
@@ -184,8 +212,9 @@ class Engine:
 
     @property
     def is_open(self) -> bool:
-        """True once requests can be sent."""
-        return self._started.done() and self._started.exception() is None
+        """True from when requests can be sent until the end."""
+        started = self._started.done() and self._started.exception() is None
+        return started and not self._over
 
     async def opened(self) -> None:
         """Return when requests can be sent; raise what keeps them from it.
@@ -237,12 +266,14 @@ class Engine:
         interrupt: BaseException | None = None
         try:
             try:
-                await self.attempts.open()
+                await self.attempts.open(self.loop.time())
             except JournalError as failed:
                 error = failed
                 return
             async with asyncio.TaskGroup() as group:
                 self._started.set_result(group)
+                if self.deliveries is not None:
+                    self.deliveries.begin()
                 group.create_task(self.dispatcher.run(group))
                 try:
                     await self._wait_for_the_end(error)
@@ -264,6 +295,9 @@ class Engine:
             if not self._started.done():
                 self._started.set_exception(error)
                 self._started.exception()  # marks it as retrieved
+            self._over = True
+            if self.deliveries is not None:
+                self.deliveries.end()
             self.dispatcher.cut_off(error)
             self._name_unfinished()
             await self._end_readers()
@@ -315,7 +349,7 @@ class Engine:
         now, counters = self.loop.time(), self._counters
         self._slots.expire(now)
         return Statistics(
-            queued=len(self._submits),
+            queued=len(self.submits),
             submitting=self._gateway.submitting,
             in_flight=len(self.tracker.tasks),
             slots_left=self._slots.left,
@@ -331,6 +365,10 @@ class Engine:
             succeeded=counters.succeeded,
             failed=counters.failed,
             unknown=counters.unknown,
+            found=counters.found,
+            paid_twice=counters.paid_twice,
+            deliveries=counters.deliveries,
+            deliveries_refused=counters.deliveries_refused,
             checks_per_task=counters.checks_per_task,
             mean_lag=counters.mean_lag,
             completions_per_second=counters.completions_per_second(now),

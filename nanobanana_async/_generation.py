@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
+from nanobanana_async._callback import Callback
 from nanobanana_async._changes import Changes, tells
 from nanobanana_async._errors import NanoBananaError
 from nanobanana_async._lifecycle import Event, State, advance
@@ -63,6 +64,8 @@ class Generation:
 
     attempts: list[int] = field(factory=list)
     """Numbers in the journal of its submits that may have been accepted."""
+    callback: Callback | None = None
+    """Where the end of its last submit is told; None where it is found out by looks alone."""
 
     # What looks have taught.
     age_from: float = 0.0

@@ -14,18 +14,19 @@ from typing import Any, Protocol
 
 from attrs import define, field, frozen
 
-__all__ = ["Journal", "Kind", "Past", "Record", "Replay"]
+__all__ = ["Journal", "Kind", "Past", "Record", "Replay", "may_follow"]
 
 
 class Kind(Enum):
     """What happened to an attempt. The values are those on disk."""
 
     SENDING = "sending"
-    """It is about to leave: `key`, `model` and `request`, the fields that were given."""
+    """It is about to leave: `key`, `model` and `request`, the fields that were given; `mark`, what
+    is stored of its callback's token."""
     REFUSED = "refused"
     """It was certainly not accepted: `error`. What is sent again is another attempt."""
     ACCEPTED = "accepted"
-    """It runs and is paid for: `task_id`."""
+    """It runs and is paid for: `task_id`. A webhook's delivery may tell it of a lost one."""
     LOST = "lost"
     """Its answer was lost, it may be running: `error`."""
     ENDED = "ended"
@@ -92,6 +93,8 @@ class Past:
     sent_at: float
     """Unix time in seconds."""
     key: str | None
+    mark: str | None
+    """What is stored of its callback's token, in hexadecimal digits."""
     sent: Mapping[str, Any]
     """What `SENDING` holds; empty once acknowledged: 100,000 of these have to fit into memory."""
     kind: Kind = Kind.SENDING
@@ -111,9 +114,15 @@ class Past:
 
 _MAY_FOLLOW: Mapping[Kind, frozenset[Kind]] = {
     Kind.SENDING: frozenset({Kind.REFUSED, Kind.ACCEPTED, Kind.LOST}),
+    Kind.LOST: frozenset({Kind.ACCEPTED}),
     Kind.ACCEPTED: frozenset({Kind.ENDED}),
 }
 _NOTHING: Mapping[str, Any] = {}
+
+
+def may_follow(last: Kind, kind: Kind) -> bool:
+    """True where an attempt whose last record was `last` can have one of this kind."""
+    return kind in _MAY_FOLLOW.get(last, ())
 
 
 @define
@@ -133,15 +142,16 @@ class Replay:
         if record.kind is Kind.SENDING:
             if past is not None:
                 raise ValueError(f"attempt {record.attempt} is sent twice")
+            sent = record.data
             self.attempts[record.attempt] = Past(
-                record.attempt, record.at, record.data.get("key"), record.data, since=record.at
+                record.attempt, record.at, sent.get("key"), sent.get("mark"), sent, since=record.at
             )
         elif past is None:
             raise ValueError(f"attempt {record.attempt} was {record.kind.value}, and never sent")
         elif record.kind is Kind.ACKNOWLEDGED:
             past.acknowledged = True
             past.sent = past.data = _NOTHING
-        elif record.kind in _MAY_FOLLOW.get(past.kind, ()):
+        elif may_follow(past.kind, record.kind):
             past.kind, past.since = record.kind, record.at
             past.data = _NOTHING if past.acknowledged else record.data
             past.task_id = record.data.get("task_id", past.task_id)

@@ -5,6 +5,9 @@ a task is worth its next look after the same time whatever its age and class. Th
 which tunes itself: where looks come later than they were due, it was too low, so it rises; where
 there is budget to spare it falls, down to what a look is worth at all. So it settles where the
 budget is just used up.
+
+Where a webhook tells of the end, a look is for those whose delivery was lost: it comes when most
+tasks would have ended, so nearly all are never looked at. It says nothing of the price.
 """
 
 from __future__ import annotations
@@ -23,6 +26,10 @@ __all__ = ["MINIMUM_GAP", "LearnedSchedule", "longest_gap"]
 
 MINIMUM_GAP = 0.5
 """Seconds between two looks at one task, at least."""
+_TOLD_SHARE = 0.9
+"""The share of tasks whose ends are told that must have ended before a look is worth it: so these
+cost .1 + .01 + … looks each, and a lost delivery delays by the slowest tenth at most."""
+_TOLD_LONGER = 4  # times as long as others may go without a look
 _STEP = 0.02  # how far the price moves towards what one look turned out to be worth
 
 T = TypeVar("T")
@@ -44,6 +51,8 @@ class _Watched:
     """The time of that."""
     entry: int | None = None
     """The number of its valid entry in one of the heaps; None while it is out."""
+    told: bool = False
+    """True where a webhook tells of its end."""
 
     def realised(self, now: float) -> float:
         """Return by how much its clock has moved on since it was seen."""
@@ -77,8 +86,8 @@ class LearnedSchedule(Generic[T]):
     def __attrs_post_init__(self) -> None:
         self._least = self._due_after = sqrt(2 * self.price)
 
-    def add(self, task: T, of: ServiceClass, seen_at: float) -> None:
-        watched = self._watched[task] = _Watched(self.times.table(of), 0.0, seen_at)
+    def add(self, task: T, of: ServiceClass, seen_at: float, *, told: bool = False) -> None:
+        watched = self._watched[task] = _Watched(self.times.table(of), 0.0, seen_at, told=told)
         self._plan(task, watched, -inf)
 
     def draw(self, now: float) -> T | None:
@@ -88,7 +97,8 @@ class LearnedSchedule(Generic[T]):
         task = heappop(self._ready)[2]
         watched = self._watched[task]
         watched.entry = None
-        self._tune(watched.realised(now))
+        if not watched.told:
+            self._tune(watched.realised(now))
         return task
 
     def take(self, task: T) -> bool:
@@ -124,10 +134,16 @@ class LearnedSchedule(Generic[T]):
     def _plan(self, task: T, watched: _Watched, not_before: float) -> None:
         """Choose from when it may be looked at, and when it is due."""
         table, age, seen_at = watched.table, watched.age, watched.seen_at
-        clock = table.clock(age)
         longest = longest_gap(age)
-        eligible = min(max(table.age_at(clock + self._least) - age, MINIMUM_GAP), longest)
-        due = min(max(table.age_at(clock + self._due_after) - age, MINIMUM_GAP), longest)
+        if watched.told:
+            longest *= _TOLD_LONGER
+            eligible_age = due_age = table.ended_by(age, _TOLD_SHARE)
+        else:
+            clock = table.clock(age)
+            eligible_age = table.age_at(clock + self._least)
+            due_age = table.age_at(clock + self._due_after)
+        eligible = min(max(eligible_age - age, MINIMUM_GAP), longest)
+        due = min(max(due_age - age, MINIMUM_GAP), longest)
         eligible_at = max(seen_at + eligible, not_before)
         self._push(task, watched, eligible_at, max(seen_at + due, eligible_at))
 

@@ -59,6 +59,8 @@ class LifeTable:
     """Its square root: how fast the clock runs."""
     _clock: list[float] = field(init=False)
     """What the clock shows at the start of each bin."""
+    _risk: list[float] = field(init=False)
+    """The integral of the hazard from 0 to the start of each bin."""
 
     def __attrs_post_init__(self) -> None:
         self._weight = max(sum(self._ends) / _KEPT, 1.0)
@@ -95,6 +97,14 @@ class LifeTable:
         """Return the age at which `clock` is reached: its inverse."""
         number = bisect_right(self._clock, clock) - 1
         return _EDGES[number] + (clock - self._clock[number]) / self._speed[number]
+
+    def ended_by(self, age: float, share: float) -> float:
+        """Return the age by which this share of the tasks that run at `age` have ended."""
+        number = _bin_of(age)
+        risk = self._risk[number] + (age - _EDGES[number]) * self._hazard[number]
+        risk -= log(1 - share)
+        number = bisect_right(self._risk, risk) - 1
+        return _EDGES[number] + (risk - self._risk[number]) / self._hazard[number]
 
     def hazard(self, age: float) -> float:
         """Return the chance to end within the next second of a task that runs at `age`."""
@@ -154,6 +164,8 @@ class LifeTable:
         self._speed = [sqrt(hazard) for hazard in self._hazard]
         steps = (speed * width for speed, width in zip(self._speed, _WIDTHS, strict=False))
         self._clock = list(accumulate(steps, initial=0.0))
+        risks = (hazard * width for hazard, width in zip(self._hazard, _WIDTHS, strict=False))
+        self._risk = list(accumulate(risks, initial=0.0))
 
     def _hazard_in(self, number: int) -> float:
         ends, exposure = self._ends[number] / self._weight, self._exposure[number] / self._weight

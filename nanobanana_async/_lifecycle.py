@@ -5,9 +5,9 @@ API accepts it: the task runs, holds a slot, and is looked at until it is seen f
 refuses it for good: nothing was paid. It was certainly not accepted but may be later (no
 connection, 429, 503 in the API's envelope): it goes back to the queue. Or the answer is lost, and
 nobody knows whether it was accepted: it is never sent again, unless its caller said that paying
-twice is acceptable.
+twice is acceptable. A webhook's delivery may find it again.
 
-Whatever is learned of a task, by a look or otherwise, comes in as an event. Three rules hold:
+Whatever is learned of a task, by a look or a delivery, comes in as an event. Three rules hold:
 
 1. An event that the table does not have for a state raises, and changes nothing.
 2. The first terminal event wins. One that arrives after it is no event.
@@ -46,6 +46,7 @@ class Event(Enum):
     REFUSED = "refused for good"
     ACCEPTED = "accepted"
     LOST = "answer lost"
+    FOUND = "delivery came"
     RESUBMITTED = "paying twice is acceptable"
     OVERDUE = "older than stuck_after"
     SUCCEEDED = "success seen"
@@ -70,7 +71,10 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
         Event.ACCEPTED: State.RUNNING,
         Event.LOST: State.UNKNOWN,
     },
-    State.UNKNOWN: {Event.RESUBMITTED: State.QUEUED},
+    State.UNKNOWN: {
+        Event.FOUND: State.RUNNING,
+        Event.RESUBMITTED: State.QUEUED,
+    },
     State.RUNNING: {Event.OVERDUE: State.STUCK, **_ENDS},
     State.STUCK: _ENDS,
 }

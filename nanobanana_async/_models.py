@@ -192,7 +192,15 @@ class Statistics:
     failed: int
     """Tasks that ended in an error."""
     unknown: int
-    """Submits whose answer was lost."""
+    """Submits whose answer was lost, and that no delivery found."""
+    found: int
+    """Submits whose answer was lost, or had not come yet, when a delivery told of the task."""
+    paid_twice: int
+    """Tasks that were accepted and delivered though their request has another one."""
+    deliveries: int
+    """Webhook deliveries that were taken, repeated ones included."""
+    deliveries_refused: int
+    """Those that were refused: forged, over, or unreadable."""
     checks_per_task: float
     """Status checks a finished task, mean; 0 before the first."""
     mean_lag: float

@@ -136,6 +136,8 @@ class Resumption:
         """It is named, never sent again, and holds a slot for as long as it may be running."""
         request = _request(past)
         cause = past.data.get("error") if past.kind is Kind.LOST else "no answer is on record"
+        if self._awaited(index, past, str(cause)):
+            return
         error = SubmitUnknownError(f"The answer to the submit was lost: {cause}")
         error.request = request
         self._ready.put_nowait(self._outcome(index, past, request, error=error))
@@ -145,6 +147,25 @@ class Resumption:
             slots.adopt(ghost)
             slots.keep(ghost, self._engine.loop.time() + hold)
 
+    def _awaited(self, index: int, past: Past, cause: str) -> bool:
+        """Wait for its delivery, where one may still come; False where it is too late for that."""
+        engine, now = self._engine, self._engine.loop.time()
+        callback, webhooks = engine.callbacks.of_past(past), engine.callbacks.webhooks
+        if callback is None or webhooks is None:
+            return False
+        left = past.sent_at + webhooks.unknown_patience - unix_time()
+        if left <= 0:
+            callback.given_up = "its submit was reported as unknown"
+            return False
+        generation = _generation(past, now)
+        generation.state = State.UNKNOWN
+        engine.callbacks.hand_over(callback, generation)
+        engine.tracker.slots.adopt(generation)
+        until = now + min(left, webhooks.unknown_patience)
+        engine.submits.await_delivery(generation, NanoBananaError(cause), until)
+        self._await(index, past, generation)
+        return True
+
     def _track(self, index: int, past: Past) -> None:
         """Its slot counts from now on, and it is looked at as its age asks for."""
         engine, now = self._engine, self._engine.loop.time()
@@ -152,6 +173,12 @@ class Resumption:
         if generation is None:
             generation = _generation(past, now)
             engine.tracker.resume(generation, max(unix_time() - past.since, 0.0), now)
+        callback = engine.callbacks.of_past(past)
+        if callback is not None:
+            engine.callbacks.hand_over(callback, generation)
+        self._await(index, past, generation)
+
+    def _await(self, index: int, past: Past, generation: Generation) -> None:
         generation.attempts = [past.number]
         generation.waiters += 1
         generation.result.add_done_callback(partial(self._over, index, past, generation))
@@ -176,7 +203,8 @@ def _generation(past: Past, now: float) -> Generation:
     request, model = _request(past), str(past.sent.get("model"))
     spec = MODELS.get(model)
     of = (model, None, None, None) if spec is None else service_class(request, spec)
-    generation = Generation(model, of, request, now)
+    age = max(unix_time() - past.sent_at, 0.0)
+    generation = Generation(model, of, request, now - age)
     generation.state, generation.task_id = State.RUNNING, past.task_id
     return generation
 

@@ -20,8 +20,11 @@ class Schedule(Protocol[T]):
     that was under way then changes nothing any more.
     """
 
-    def add(self, task: T, of: ServiceClass, seen_at: float) -> None:
-        """Take in a task that was new at the time `seen_at`."""
+    def add(self, task: T, of: ServiceClass, seen_at: float, *, told: bool = False) -> None:
+        """Take in a task that was new at the time `seen_at`.
+
+        `told`: its end is told by a webhook; it is looked at where that seems to be lost.
+        """
         ...
 
     def draw(self, now: float) -> T | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
 from random import Random
@@ -187,6 +187,11 @@ class Slots:
         """Let an unknown submit hold its slot until then."""
         self._not_beyond(holder)
         heappush(self._unknown, (until, next(self._numbers), holder))
+
+    def found(self, holder: object) -> None:
+        """It turned out to be running: it has its slot for as long as any other."""
+        self._unknown = [entry for entry in self._unknown if entry[2] is not holder]
+        heapify(self._unknown)
 
     def next_expiry(self) -> float:
         """When the next unknown submit gives its slot back; inf where there is none."""

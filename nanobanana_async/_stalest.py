@@ -14,6 +14,7 @@ from nanobanana_async._service_times import ServiceClass
 __all__ = ["StalestFirst"]
 
 _GAP = 1.0
+_TOLD_GAP = 60.0  # where a webhook tells of the end, and looks find the lost ones
 
 T = TypeVar("T")
 
@@ -31,11 +32,15 @@ class StalestFirst(Generic[T]):
     _heap: list[tuple[float, int, T]] = field(factory=list, init=False)
     _valid: dict[T, int | None] = field(factory=dict, init=False)
     """The number of each task's entry; None while it is out."""
+    _told: set[T] = field(factory=set, init=False)
+    """Tasks whose ends are told."""
     _numbers: count[int] = field(factory=count, init=False)
 
-    def add(self, task: T, of: ServiceClass, seen_at: float) -> None:  # noqa: ARG002 - the protocol
+    def add(self, task: T, of: ServiceClass, seen_at: float, *, told: bool = False) -> None:  # noqa: ARG002 - the protocol
         self._valid[task] = None
-        self._push(task, seen_at + self.gap)
+        if told:
+            self._told.add(task)
+        self._push(task, seen_at + self._gap_of(task))
 
     def draw(self, now: float) -> T | None:
         if self.next_at() > now:
@@ -51,19 +56,23 @@ class StalestFirst(Generic[T]):
         return True
 
     def seen(self, task: T, age: float, seen_at: float, not_before: float = -inf) -> None:  # noqa: ARG002 - the protocol
-        self._push(task, max(seen_at + self.gap, not_before))
+        self._push(task, max(seen_at + self._gap_of(task), not_before))
 
     def again(self, task: T, now: float, not_before: float) -> None:
         self._push(task, max(now + self.gap, not_before))
 
     def remove(self, task: T) -> None:
         self._valid.pop(task, None)
+        self._told.discard(task)
 
     def next_at(self) -> float:
         heap = self._heap
         while heap and self._valid.get(heap[0][2]) != heap[0][1]:
             heappop(heap)
         return heap[0][0] if heap else inf
+
+    def _gap_of(self, task: T) -> float:
+        return _TOLD_GAP if task in self._told else self.gap
 
     def _push(self, task: T, eligible_at: float) -> None:
         if task in self._valid:

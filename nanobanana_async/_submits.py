@@ -13,6 +13,7 @@ from typing import Final, assert_never
 
 from attrs import define, field, frozen
 
+from nanobanana_async._callbacks import Callbacks
 from nanobanana_async._codec import Accepted, Broken, Busy, Limited, Refused, SubmitAnswer
 from nanobanana_async._counters import Counters
 from nanobanana_async._errors import (
@@ -64,6 +65,7 @@ class Submits:
     _slots: Slots
     _tracker: Tracker
     _counters: Counters
+    _callbacks: Callbacks
     _unknown_hold: float
     _random: Random
     _queue: TwoClassQueue[Generation] = field(factory=TwoClassQueue, init=False)
@@ -72,6 +74,11 @@ class Submits:
     _doubt: Gate = field(init=False)
     """Closed after several unknown submits in a row: an hour of 502s must not cost 30,000."""
     _unknown_in_a_row: int = field(default=0, init=False)
+    _awaited: dict[Generation, tuple[float, NanoBananaError]] = field(factory=dict, init=False)
+    """Submits whose answer was lost and whose delivery may still come: until when, and the cause.
+    Each keeps its slot as long."""
+    _awaited_until: float = field(default=inf, init=False)
+    """When the first of them is given up, or was."""
 
     def __attrs_post_init__(self) -> None:
         self._credit = Gate(_AT_ONCE, self._random)
@@ -112,6 +119,9 @@ class Submits:
         """Do what the answer to a submit asks for, in one step."""
         generation = post.generation
         self._learn(post, answer, now)
+        if generation.state is not State.SENDING:
+            self._overtaken(generation, answer)
+            return
         match answer:
             case Accepted(task_id) if task_id in self._tracker.tasks:
                 # Two submits for one task: one of them was answered with the other's id.
@@ -140,12 +150,19 @@ class Submits:
     def withdrawn(self, post: Post, now: float) -> None:
         """It was decided on, and not sent."""
         self._return_probes(post, now)
+        self._not_sent(post.generation)
         self._go_back(post.generation, now, wait=0.0)
 
     def not_recorded(self, post: Post, error: JournalError, now: float) -> None:
         """It was not sent, since the journal could not be written."""
         self._return_probes(post, now)
+        self._not_sent(post.generation)
         self._refuse(post.generation, fresh(error), now)
+
+    def _not_sent(self, generation: Generation) -> None:
+        if generation.callback is not None:
+            self._callbacks.forget(generation.callback)
+            generation.callback = None
 
     def _return_probes(self, post: Post, now: float) -> None:
         self._credit.probe_told_nothing(post.credit_probe, now)
@@ -192,7 +209,7 @@ class Submits:
 
     def _go_back(self, generation: Generation, now: float, wait: float) -> None:
         """It was certainly not accepted: back to the front, unless its caller has gone."""
-        self._slots.release(generation)
+        self._not_accepted(generation, now)
         generation.apply(Event.RETURNED)
         if generation.waiters == 0:
             generation.apply(Event.WITHDRAWN)
@@ -203,8 +220,14 @@ class Submits:
         else:
             self._queue.push_front(generation, bulk=generation.bulk)
 
-    def _refuse(self, generation: Generation, error: NanoBananaError, now: float) -> None:
+    def _not_accepted(self, generation: Generation, now: float) -> None:
         self._slots.release(generation)
+        if generation.callback is not None:
+            self._callbacks.over(generation.callback, None, now, refused=True)
+            generation.callback = None
+
+    def _refuse(self, generation: Generation, error: NanoBananaError, now: float) -> None:
+        self._not_accepted(generation, now)
         generation.apply(Event.REFUSED)
         generation.fail(truth(generation, error))
         if isinstance(error, InsufficientBalanceError):
@@ -212,7 +235,11 @@ class Submits:
 
     def _lose(self, generation: Generation, cause: NanoBananaError, now: float) -> None:
         """The answer is lost. Whatever runs at the API now keeps its slot for a while."""
-        if generation.resubmit_unknown and generation.waiters:
+        webhooks = self._callbacks.webhooks
+        if webhooks is not None and generation.callback is not None:
+            generation.apply(Event.LOST)
+            self.await_delivery(generation, cause, now + webhooks.unknown_patience)
+        elif generation.resubmit_unknown and generation.waiters:
             self._counters.unknown += 1
             generation.apply(Event.LOST)
             generation.lost = cause
@@ -223,9 +250,89 @@ class Submits:
 
     def lost(self, generation: Generation, cause: NanoBananaError) -> None:
         """It may have been accepted: said loudly, and never sent again."""
-        self._counters.unknown += 1
         generation.apply(Event.LOST)
+        self._give_up(generation, cause)
+
+    def _give_up(self, generation: Generation, cause: NanoBananaError) -> None:
+        self._counters.unknown += 1
+        if generation.callback is not None:
+            generation.callback.given_up = "its submit was reported as unknown"
         generation.fail(submit_unknown(generation, cause))
+
+    # Submits whose answer was lost, and whose delivery may come
+
+    def await_delivery(self, generation: Generation, cause: NanoBananaError, until: float) -> None:
+        """Wait until then for the delivery of a submit whose answer was lost; it has a slot."""
+        self._awaited[generation] = until, cause
+        self._awaited_until = min(self._awaited_until, until)
+        self._slots.keep(generation, until)
+
+    def found(self, generation: Generation, task_id: str, now: float) -> None:
+        """A delivery tells of a task before the submit's answer did, or instead of it."""
+        self._counters.found += 1
+        self._doubt.open()
+        self._unknown_in_a_row = 0
+        callback = generation.callback
+        sent_at = callback.sent_at if callback is not None else None
+        if generation.state is State.SENDING:
+            self._slots.accepted(generation)
+        else:
+            del self._awaited[generation]
+            self._slots.found(generation)
+        if sent_at is None:
+            generation.apply(Event.FOUND)
+            generation.task_id = task_id
+            self._tracker.resume(generation, now - generation.started_at, now)
+        else:
+            self._tracker.accepted(generation, task_id, sent_at, sent_at)
+
+    def expire(self, now: float) -> None:
+        """Give up those whose delivery did not come; their slots are free."""
+        if self._awaited_until > now:
+            return
+        for generation, (until, cause) in list(self._awaited.items()):
+            if until <= now:
+                del self._awaited[generation]
+                if generation.resubmit_unknown and generation.waiters:
+                    self._send_again(generation, cause)
+                else:
+                    self._give_up(generation, cause)
+        self._awaited_until = min((until for until, _ in self._awaited.values()), default=inf)
+
+    def _send_again(self, generation: Generation, cause: NanoBananaError) -> None:
+        if generation.callback is not None:
+            generation.callback.given_up = "it was sent again"
+        self._counters.unknown += 1
+        generation.lost = cause
+        generation.apply(Event.RESUBMITTED)
+        self._queue.push_front(generation, bulk=generation.bulk)
+
+    def give_up_all(self) -> None:
+        """Nothing goes on with this client: whoever waits for a delivery is told."""
+        awaited, self._awaited = self._awaited, {}
+        for generation, (_, cause) in awaited.items():
+            self._give_up(generation, cause)
+
+    def _overtaken(self, generation: Generation, answer: SubmitAnswer | NotSent) -> None:
+        """Its delivery came before its answer: it is tracked, or has ended, already."""
+        match answer:
+            case Accepted(task_id) if task_id != generation.task_id:
+                self._counters.paid_twice += 1
+                _logger.error(
+                    "Two tasks for one submit, which may be paid twice: %s was delivered, and the "
+                    "answer names %s",
+                    generation.task_id,
+                    task_id,
+                    extra={"task_ids": (generation.task_id, task_id)},
+                )
+            case Accepted() | Broken():
+                pass
+            case _:
+                _logger.warning(
+                    "Task %s was delivered, though its submit was refused",
+                    generation.task_id,
+                    extra={"task_id": generation.task_id},
+                )
 
     def _hold_of(self, generation: Generation) -> float:
         """Return for how long a submit that may be running keeps its slot."""

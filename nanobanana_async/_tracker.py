@@ -13,6 +13,8 @@ from typing import Final
 
 from attrs import define, field
 
+from nanobanana_async._callbacks import Callbacks
+from nanobanana_async._changes import tells
 from nanobanana_async._codec import Broken, Busy, Limited, LookAnswer, Refused, Seen, age_of
 from nanobanana_async._counters import Counters
 from nanobanana_async._errors import (
@@ -62,21 +64,27 @@ class Tracker:
     stuck_after: float
     random: Random
     times: LearnedTimes
+    callbacks: Callbacks
     tasks: dict[str, Generation] = field(factory=dict, init=False)
     _clock_offset: float | None = field(default=None, init=False)
     """Unix time at the server minus the loop's time, in seconds."""
     _warned_states: set[str] = field(factory=set, init=False)
 
     def accepted(self, generation: Generation, task_id: str, sent_at: float, now: float) -> None:
-        """A submit was accepted: the task holds its slot and is looked at from now on."""
-        generation.apply(Event.ACCEPTED)
+        """A submit was accepted: the task holds its slot and is looked at from now on.
+
+        `now` is when the API said so: where it is found by its delivery that is not known, and it
+        was about when the submit was sent.
+        """
+        generation.apply(Event.ACCEPTED if generation.state is State.SENDING else Event.FOUND)
         generation.task_id = task_id
         generation.age_from = (sent_at + now) / 2
         generation.answered_at = now
         self.counters.accepted += 1
         _logger.debug("Task %s accepted", task_id, extra={"task_id": task_id})
         self.tasks[task_id] = generation
-        self.schedule.add(generation, generation.service_class, generation.age_from)
+        told = generation.callback is not None
+        self.schedule.add(generation, generation.service_class, generation.age_from, told=told)
         if generation.accepted is not None and not generation.accepted.done():
             generation.accepted.set_result(task_id)
 
@@ -95,6 +103,12 @@ class Tracker:
         self.tasks[str(generation.task_id)] = generation
         self.slots.adopt(generation)
         self.schedule.add(generation, generation.service_class, generation.age_from)
+
+    def delivered(self, generation: Generation, status: TaskStatus, now: float) -> None:
+        """Apply what a webhook told of a task: the same as a look that somebody else made."""
+        if generation.seen_at is None:
+            self._learn_age(generation, Seen(status), now)
+        self._seen(generation, status, now, now)
 
     def looked(
         self, generation: Generation, answer: LookAnswer, *, sent_at: float, now: float
@@ -248,6 +262,7 @@ class Tracker:
         if not generation.apply(event):
             return False
         self.schedule.remove(generation)
+        self._close_callback(generation, now)
         self.slots.release(generation)
         self.slots.completed(now)
         del self.tasks[str(generation.task_id)]
@@ -262,6 +277,16 @@ class Tracker:
             extra={"task_id": generation.task_id, "checks": generation.checks, "lag": lag},
         )
         return True
+
+    def _close_callback(self, generation: Generation, now: float) -> None:
+        """What the API tells later, of a task that it did not say had ended, must not be lost."""
+        callback, status = generation.callback, generation.status
+        if callback is None:
+            return
+        if status is not None and status.finished and tells(status):
+            self.callbacks.over(callback, status.task_id, now)
+        else:
+            callback.given_up = "its end was not to be had"
 
     def _lose(self, generation: Generation, error: NanoBananaError) -> None:
         self.counters.failed += 1

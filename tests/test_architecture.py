@@ -16,15 +16,19 @@ ROOT = Path(nanobanana_async.__file__).parent
 # nothing of that row.
 RANKS = [
     {
+        "_callback",
         "_hosts",
         "_journal",
         "_lifecycle",
         "_models",
         "_picture",
+        "_relay",
         "_retry",
         "_specs",
         "_storage",
+        "_tokens",
         "_version",
+        "_webhooks",
         "_wire",
     },
     {
@@ -53,11 +57,11 @@ RANKS = [
     {"_polling", "_schedule", "_learned", "_stalest"},
     {"_validation", "_changes", "_codec", "_failures", "_transport", "_hops"},
     {"_generation", "_refusals", "_download"},
-    {"_gateway"},
+    {"_gateway", "_callbacks"},
     {"_tracker", "_attempts"},
     {"_submits"},
     {"_dispatcher"},
-    {"_waiting", "_balance"},
+    {"_waiting", "_balance", "_deliveries"},
     {"_task"},
     {"_engine"},
     {"_many", "_resume"},
@@ -71,7 +75,7 @@ RANK = {module: rank for rank, modules in enumerate(RANKS) for module in modules
 HOMES = {
     "aiohttp": {"_transport", "_guarded", "_hops", "_client"},
     "cattrs": {"_codec"},
-    "yarl": {"_transport", "_guarded", "_hops"},
+    "yarl": {"_client", "_transport", "_guarded", "_hops"},
     "anyio": {"_storage", "_engine", "_slots"},
     "aiolimiter": {"_pacer"},
 }

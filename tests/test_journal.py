@@ -63,6 +63,8 @@ def test_what_cannot_follow_is_refused_and_changes_nothing() -> None:
         (Kind.SENDING,),
         *((Kind.SENDING, kind) for kind in OUTCOMES),
         (Kind.SENDING, Kind.ACCEPTED, Kind.ENDED),
+        (Kind.SENDING, Kind.LOST, Kind.ACCEPTED),
+        (Kind.SENDING, Kind.LOST, Kind.ACCEPTED, Kind.ENDED),
     }
     for length in range(1, 5):
         for kinds in itertools.product([Kind.SENDING, *OUTCOMES, Kind.ENDED], repeat=length):

@@ -53,6 +53,7 @@ def test_every_event_has_a_place() -> None:
         [Event.SENT, Event.ACCEPTED, Event.OVERDUE, Event.SUCCEEDED],
         [Event.SENT, Event.ACCEPTED, Event.OVERDUE, Event.MISSING],
         [Event.SENT, Event.LOST, Event.RESUBMITTED, Event.SENT, Event.REFUSED],
+        [Event.SENT, Event.LOST, Event.FOUND, Event.SUCCEEDED],
         [Event.WITHDRAWN],
     ],
     ids=lambda way: " ".join(event.name for event in way),

@@ -1,0 +1,232 @@
+"""What a webhook delivers, and what each delivery leads to.
+
+A delivery is a status answer that nobody asked for. It is believed for its token alone: that leads
+to the attempt, and the body tells the task's id and how it ended. Everything is decided in the step
+in which it is read; what is awaited afterwards, before the API gets its answer, is the journal at
+most, and never the user's work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from attrs import define, evolve, field
+
+from nanobanana_async._attempts import Attempts
+from nanobanana_async._callback import Callback
+from nanobanana_async._callbacks import Callbacks, Known, Over
+from nanobanana_async._codec import read_delivery
+from nanobanana_async._counters import Counters
+from nanobanana_async._dispatcher import Dispatcher
+from nanobanana_async._errors import NanoBananaError
+from nanobanana_async._generation import Generation
+from nanobanana_async._journal import Past
+from nanobanana_async._lifecycle import State
+from nanobanana_async._models import TaskStatus
+from nanobanana_async._submits import Submits
+from nanobanana_async._tracker import Tracker
+from nanobanana_async._webhooks import Webhooks
+
+__all__ = ["LONGEST_DELIVERY", "Deliveries", "WebhookReceiver"]
+
+_logger = logging.getLogger("nanobanana_async")
+
+LONGEST_DELIVERY: Final = 65_536
+"""Bytes; a status envelope has a few hundred."""
+
+
+@define(eq=False)
+class Deliveries:
+    """Takes deliveries for one client."""
+
+    _webhooks: Webhooks
+    _callbacks: Callbacks
+    _attempts: Attempts
+    _submits: Submits
+    _tracker: Tracker
+    _dispatcher: Dispatcher
+    _counters: Counters
+    _loop: asyncio.AbstractEventLoop
+    _leave_relay: Callable[[], None] | None = field(default=None, init=False)
+
+    def begin(self) -> None:
+        """Take what other processes pass on, too."""
+        if self._webhooks.relay is not None:
+            self._leave_relay = self._webhooks.relay.subscribe(self._passed_on)
+
+    def end(self) -> None:
+        """Take nothing more from others."""
+        if self._leave_relay is not None:
+            self._leave_relay()
+            self._leave_relay = None
+
+    async def deliver(self, body: bytes, token: str) -> int:
+        """Take a delivery and return the HTTP status to answer."""
+        status = await self._passed_on(body, token)
+        if status is None:
+            return await self._pass_on(body, token)
+        return status
+
+    async def _passed_on(self, body: bytes, token: str) -> int | None:
+        """Take a delivery; None where the token is good, but another process's."""
+        status = await self._take(body, token)
+        if status == HTTPStatus.OK:
+            self._counters.deliveries += 1
+        elif status is not None:
+            self._counters.deliveries_refused += 1
+        return status
+
+    async def _pass_on(self, body: bytes, token: str) -> int:
+        status: int | None = None
+        if self._webhooks.relay is not None:
+            try:
+                status = await self._webhooks.relay.publish(body, token)
+            except Exception:
+                _logger.exception("The relay could not pass a delivery on")
+        return HTTPStatus.SERVICE_UNAVAILABLE if status is None else status
+
+    async def _take(self, body: bytes, token: str) -> int | None:
+        now = self._loop.time()
+        try:
+            known = self._callbacks.find(token)
+        except LookupError:
+            return HTTPStatus.NOT_FOUND
+        if known is None:
+            return None
+        if isinstance(known, Over) and not known.is_good(now):
+            return HTTPStatus.NOT_FOUND
+        if len(body) > LONGEST_DELIVERY:
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        status = read_delivery(body)
+        if status is None or self._names_another(known, status):
+            return HTTPStatus.BAD_REQUEST
+        return await self._told(known, status, now)
+
+    def _names_another(self, known: Known, status: TaskStatus) -> bool:
+        """True where the task is known to be none of this attempt."""
+        if isinstance(known, Over):
+            return not known.refused and known.task_id != status.task_id
+        owner = known.owner
+        current = isinstance(owner, Past) or owner.callback is known.callback
+        task_id = owner.task_id if current else None  # one that was sent again has another task
+        tracked = self._tracker.tasks.get(status.task_id)
+        return task_id not in (None, status.task_id) or tracked not in (None, owner)
+
+    async def _told(self, known: Known, status: TaskStatus, now: float) -> int:
+        if isinstance(known, Over):
+            self._again(known, status)
+            return HTTPStatus.OK
+        owner, callback = known.owner, known.callback
+        if isinstance(owner, Generation) and callback.given_up is None:
+            return await self._of_running(owner, callback, status, now)
+        return await self._of_given_up(owner, callback, status, now)
+
+    def _again(self, over: Over, status: TaskStatus) -> None:
+        """The first end counts: a second delivery changes nothing."""
+        if over.refused:
+            _logger.error(
+                "Task %s was delivered, though the API had refused its submit: %s",
+                status.task_id,
+                _end(status),
+                extra={"task_id": status.task_id, "urls": status.urls},
+            )
+
+    async def _of_running(
+        self, generation: Generation, callback: Callback, status: TaskStatus, now: float
+    ) -> int:
+        if generation.state in (State.SENDING, State.UNKNOWN):
+            self._submits.found(generation, status.task_id, now)
+        if self._webhooks.confirm:
+            if not self._looked_for(generation, status):
+                return HTTPStatus.SERVICE_UNAVAILABLE
+            status = _id_alone(status)
+        else:
+            self._tracker.delivered(generation, status, now)
+        self._dispatcher.delivered(generation, status, now)
+        self._dispatcher.stop_submits(await self._attempts.delivered(callback.number, status))
+        return HTTPStatus.OK
+
+    def _looked_for(self, generation: Generation, status: TaskStatus) -> bool:
+        """Have the API itself asked how it ended; False where this client asks nothing more."""
+        try:
+            if status.finished:
+                self._dispatcher.look(generation)
+        except NanoBananaError:
+            return False
+        return True
+
+    async def _of_given_up(
+        self, owner: Generation | Past, callback: Callback, status: TaskStatus, now: float
+    ) -> int:
+        """Nobody waits for it: its submit was unknown for too long, or it is an earlier client's."""
+        if self._webhooks.confirm:
+            status = _id_alone(status)
+        if callback.given_up is not None:
+            self._name(owner, callback, status)
+        if status.finished:
+            self._callbacks.over(callback, status.task_id, now)
+        self._dispatcher.stop_submits(await self._attempts.delivered(callback.number, status))
+        return HTTPStatus.OK
+
+    def _name(self, owner: Generation | Past, callback: Callback, status: TaskStatus) -> None:
+        """Log what was told too late, or of a task that there is another one for."""
+        extra = {"task_id": status.task_id, "urls": status.urls}
+        if isinstance(owner, Generation) and owner.callback is not callback:
+            self._counters.paid_twice += status.finished
+            _logger.error(
+                "Paid twice: the request of task %s was sent again, as task %s: %s",
+                status.task_id,
+                owner.task_id,
+                _end(status),
+                extra=extra | {"other_task_id": owner.task_id},
+            )
+        else:
+            _logger.error(
+                "Task %s was delivered after %s: %s",
+                status.task_id,
+                callback.given_up,
+                _end(status),
+                extra=extra,
+            )
+
+
+@define(eq=False)
+class WebhookReceiver:
+    """Where deliveries come in, whatever the web framework."""
+
+    _deliveries: Callable[[], Deliveries | None]
+
+    async def deliver(self, body: bytes, token: str) -> int:
+        """Take a delivery, and return the HTTP status to answer with, without a body.
+
+        200: taken. 404: the token is none, or its task is over for ten minutes. 400: the body is no
+        status, or of another task. 413: it has more than 65,536 bytes. 503: another process's, or
+        the client is not open: it comes again. Never raises for what comes from outside; returns
+        within milliseconds, or as soon as the journal has it. Cancelled, it is taken all the same.
+
+        Args:
+            body: what was posted; may be cut beyond 65,537 bytes.
+            token: the last part of the URL's path.
+
+        Raises:
+            WrongLoopError: called in another event loop or thread than the client's.
+        """
+        deliveries = self._deliveries()
+        if deliveries is None:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        return await deliveries.deliver(body, token)
+
+
+def _id_alone(status: TaskStatus) -> TaskStatus:
+    """Return what is believed of a delivery that a look is to confirm."""
+    return evolve(status, state="processing", urls=(), raw=None)
+
+
+def _end(status: TaskStatus) -> str:
+    if status.state == "failed":
+        return f"failed with {status.fail_code}"
+    return " ".join(status.urls) or status.state

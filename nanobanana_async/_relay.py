@@ -1,0 +1,29 @@
+"""The relay of one process: clients in one event loop that share a public URL."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from attrs import define, field
+
+__all__ = ["LocalRelay"]
+
+
+@define(eq=False)
+class LocalRelay:
+    """A `DeliveryRelay` among the clients of one event loop."""
+
+    _takers: list[Callable[[bytes, str], Awaitable[int | None]]] = field(factory=list, init=False)
+
+    async def publish(self, body: bytes, token: str) -> int | None:
+        """Offer a delivery to each client, until one takes it."""
+        for take in list(self._takers):
+            status = await take(body, token)
+            if status is not None:
+                return status
+        return None
+
+    def subscribe(self, take: Callable[[bytes, str], Awaitable[int | None]]) -> Callable[[], None]:
+        """Have `take` called with what is published, until the returned function is called."""
+        self._takers.append(take)
+        return lambda: self._takers.remove(take)

@@ -1,0 +1,87 @@
+"""What a client is told about webhooks: where it is reached, and with which secret."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from attrs import Attribute, field, frozen
+
+__all__ = ["DeliveryRelay", "Webhooks"]
+
+_SHORTEST_SECRET: Final = 16
+_DAY: Final = 86_400.0
+
+
+class DeliveryRelay(Protocol):
+    """Hands a delivery that reached the wrong process to the one that it is for."""
+
+    async def publish(self, body: bytes, token: str) -> int | None:
+        """Offer a delivery, and return the HTTP status of whoever took it; None where nobody did."""
+        ...
+
+    def subscribe(self, take: Callable[[bytes, str], Awaitable[int | None]]) -> Callable[[], None]:
+        """Have `take` called with what others publish, until the returned function is called.
+
+        `take` returns None for what it does not know.
+        """
+        ...
+
+
+def _secret_bytes(secret: Any) -> Any:
+    return secret.encode() if isinstance(secret, str) else secret
+
+
+def _long_enough(_: Any, __: Attribute[bytes], value: Any) -> None:
+    if not isinstance(value, bytes):
+        raise TypeError("secret must be a text or bytes")
+    if len(value) < _SHORTEST_SECRET:
+        raise ValueError(
+            f"secret must have {_SHORTEST_SECRET} bytes at least; "
+            'make one: python -c "import secrets; print(secrets.token_urlsafe())"'
+        )
+
+
+def _trimmed(url: Any) -> Any:
+    return url.rstrip("/") if isinstance(url, str) else url
+
+
+def _public(_: Any, __: Attribute[str], value: Any) -> None:
+    # Not shown where it holds a password.
+    fault = "public_url must be an http(s) URL without user, query or fragment"
+    if not isinstance(value, str):
+        raise TypeError(fault)
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(fault) from None
+    good = parts.scheme in ("https", "http") and parts.hostname and "@" not in parts.netloc
+    plain = value.isascii() and value.isprintable() and not any(mark in value for mark in ' ?#"\\')
+    if not (good and plain):
+        raise ValueError(fault)
+
+
+def _patience(_: Any, attribute: Attribute[float], value: Any) -> None:
+    if type(value) not in (int, float) or not 0 < value <= _DAY:
+        raise ValueError(f"{attribute.name} must be seconds above 0, a day at most, not {value!r}")
+
+
+@frozen(kw_only=True)
+class Webhooks:
+    """Have the API tell how tasks end. `ValueError` or `TypeError` for what makes no sense."""
+
+    public_url: str = field(converter=_trimmed, validator=_public)
+    """Where the API reaches the receiver, ``https://example.org/hooks/nanobanana``: each submit
+    gets this with ``/`` and a token of its own. http is for an API on this machine only."""
+    secret: bytes = field(converter=_secret_bytes, validator=_long_enough, repr=False)
+    """Proves that a token is ours: 16 bytes at least, a text or bytes. The same one after a
+    restart, and in all processes behind one URL."""
+    confirm: bool = False
+    """Believe no delivery: each one only causes a status check, which takes a request."""
+    unknown_patience: float = field(default=180.0, validator=_patience)
+    """Seconds for which a submit whose answer was lost waits for its delivery: the API repeats one
+    for 210 s. Only then it is a `SubmitUnknownError`, or is sent again with `resubmit_unknown`."""
+    relay: DeliveryRelay | None = field(default=None, repr=False)
+    """Where deliveries for other processes go; without one they are answered 503 and come again."""
