@@ -148,7 +148,8 @@ class Attempts:
             case Broken(error):
                 return await self._note(number, Kind.LOST, {"error": _text(error)})
             case _:
-                generation.attempts.pop()
+                if self._last_kind.get(number) is Kind.SENDING:  # else a delivery contradicts it
+                    generation.attempts.pop()
                 return await self._note(number, Kind.REFUSED, {"error": _reason(answer)})
 
     async def looked(self, generation: Generation, answer: LookAnswer) -> JournalError | None:
@@ -171,12 +172,19 @@ class Attempts:
         news = self._news(number, Kind.ACCEPTED, {"task_id": status.task_id})
         ended = status.finished and tells(status)
         end = self._news(number, Kind.ENDED, {"status": status.raw}) if ended else None
-        for record in (news, end):
-            if record is not None and number in self._left.attempts:
-                self._left.apply(record)
+        self._tell_left([record for record in (news, end) if record is not None])
         if news is None:
             return None if end is None else self._later(end)
         return (end and self._later(news)) or await self._at_once(end or news)
+
+    def _tell_left(self, records: list[Record]) -> None:
+        """An attempt that `resume` has not handed out yet: it is to know."""
+        for record in records:
+            past = self._left.attempts.get(record.attempt)
+            if past is not None:
+                self._left.apply(record)
+                if past.key is not None:
+                    self.sent[past.key] = past.task_id
 
     def acknowledge(self, attempts: Iterable[int]) -> None:
         """Somebody has what became of them in a safe place.

@@ -69,6 +69,8 @@ class Callbacks:
         own = generation.request is not None and generation.request.callback_url
         if self.webhooks is None or own:
             return None
+        if generation.callback is not None:
+            generation.callback.given_up = "it was sent again"
         token, mark = self._tokens.mint()
         callback = Callback(mark, f"{self.webhooks.public_url}/{token}")
         generation.callback = callback

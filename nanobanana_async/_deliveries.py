@@ -19,6 +19,7 @@ from attrs import define, evolve, field
 from nanobanana_async._attempts import Attempts
 from nanobanana_async._callback import Callback
 from nanobanana_async._callbacks import Callbacks, Known, Over
+from nanobanana_async._changes import tells
 from nanobanana_async._codec import read_delivery
 from nanobanana_async._counters import Counters
 from nanobanana_async._dispatcher import Dispatcher
@@ -35,6 +36,8 @@ __all__ = ["LONGEST_DELIVERY", "Deliveries", "WebhookReceiver"]
 
 _logger = logging.getLogger("nanobanana_async")
 
+_NOT_KNOWN: Final = frozenset({State.SENDING, State.UNKNOWN, State.QUEUED})
+"""States without a task."""
 LONGEST_DELIVERY: Final = 65_536
 """Bytes; a status envelope has a few hundred."""
 
@@ -121,7 +124,7 @@ class Deliveries:
             self._again(known, status)
             return HTTPStatus.OK
         owner, callback = known.owner, known.callback
-        if isinstance(owner, Generation) and callback.given_up is None:
+        if isinstance(owner, Generation) and _is_wanted(owner, callback):
             return await self._of_running(owner, callback, status, now)
         return await self._of_given_up(owner, callback, status, now)
 
@@ -138,7 +141,8 @@ class Deliveries:
     async def _of_running(
         self, generation: Generation, callback: Callback, status: TaskStatus, now: float
     ) -> int:
-        if generation.state in (State.SENDING, State.UNKNOWN):
+        if generation.state in _NOT_KNOWN:
+            generation.callback, callback.given_up = callback, None
             self._submits.found(generation, status.task_id, now)
         if self._webhooks.confirm:
             if not self._looked_for(generation, status):
@@ -165,9 +169,9 @@ class Deliveries:
         """Nobody waits for it: its submit was unknown for too long, or it is an earlier client's."""
         if self._webhooks.confirm:
             status = _id_alone(status)
-        if callback.given_up is not None:
+        if callback.given_up is not None or isinstance(owner, Generation):
             self._name(owner, callback, status)
-        if status.finished:
+        if status.finished and tells(status):
             self._callbacks.over(callback, status.task_id, now)
         self._dispatcher.stop_submits(await self._attempts.delivered(callback.number, status))
         return HTTPStatus.OK
@@ -175,12 +179,12 @@ class Deliveries:
     def _name(self, owner: Generation | Past, callback: Callback, status: TaskStatus) -> None:
         """Log what was told too late, or of a task that there is another one for."""
         extra = {"task_id": status.task_id, "urls": status.urls}
-        if isinstance(owner, Generation) and owner.callback is not callback:
+        if isinstance(owner, Generation) and _was_sent_again(owner, callback):
             self._counters.paid_twice += status.finished
             _logger.error(
                 "Paid twice: the request of task %s was sent again, as task %s: %s",
                 status.task_id,
-                owner.task_id,
+                owner.task_id or "that is not known yet",
                 _end(status),
                 extra=extra | {"other_task_id": owner.task_id},
             )
@@ -188,7 +192,7 @@ class Deliveries:
             _logger.error(
                 "Task %s was delivered after %s: %s",
                 status.task_id,
-                callback.given_up,
+                callback.given_up or "its caller had left",
                 _end(status),
                 extra=extra,
             )
@@ -219,6 +223,22 @@ class WebhookReceiver:
         if deliveries is None:
             return HTTPStatus.SERVICE_UNAVAILABLE
         return await deliveries.deliver(body, token)
+
+
+def _is_wanted(generation: Generation, callback: Callback) -> bool:
+    """True where the task that is told of is the one that the generation goes on with.
+
+    One in line to be sent again goes on with any of its attempts.
+    """
+    if generation.state is State.QUEUED:
+        return True
+    return callback.given_up is None and generation.state is not State.WITHDRAWN
+
+
+def _was_sent_again(generation: Generation, callback: Callback) -> bool:
+    """True where another attempt of it was, or may yet be, accepted."""
+    unpaid = generation.state in (State.REFUSED, State.WITHDRAWN)
+    return generation.callback is not callback and not unpaid
 
 
 def _id_alone(status: TaskStatus) -> TaskStatus:

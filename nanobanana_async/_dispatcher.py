@@ -169,7 +169,7 @@ class Dispatcher:
             self._keep_time(now)
             ready_at = self._ready_at(now)
             if ready_at > now:
-                expiry = self._tracker.slots.next_expiry()
+                expiry = min(self._tracker.slots.next_expiry(), self._submits.next_expiry())
                 await self._alarm.sleep(min(ready_at, expiry, self._give_up_at))
                 continue
             tokens = await self._gateway.tokens()

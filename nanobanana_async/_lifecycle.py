@@ -5,7 +5,8 @@ API accepts it: the task runs, holds a slot, and is looked at until it is seen f
 refuses it for good: nothing was paid. It was certainly not accepted but may be later (no
 connection, 429, 503 in the API's envelope): it goes back to the queue. Or the answer is lost, and
 nobody knows whether it was accepted: it is never sent again, unless its caller said that paying
-twice is acceptable. A webhook's delivery may find it again.
+twice is acceptable. A webhook's delivery may find it again, even while it is in line to be sent
+once more.
 
 Whatever is learned of a task, by a look or a delivery, comes in as an event. Three rules hold:
 
@@ -63,6 +64,7 @@ _ENDS = {
 TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
     State.QUEUED: {
         Event.SENT: State.SENDING,
+        Event.FOUND: State.RUNNING,
         Event.WITHDRAWN: State.WITHDRAWN,
     },
     State.SENDING: {

@@ -268,7 +268,10 @@ class Submits:
         self._slots.keep(generation, until)
 
     def found(self, generation: Generation, task_id: str, now: float) -> None:
-        """A delivery tells of a task before the submit's answer did, or instead of it."""
+        """A delivery tells of a task before the submit's answer did, or instead of it.
+
+        It may be in line to be sent again: then it is not.
+        """
         self._counters.found += 1
         self._doubt.open()
         self._unknown_in_a_row = 0
@@ -276,15 +279,22 @@ class Submits:
         sent_at = callback.sent_at if callback is not None else None
         if generation.state is State.SENDING:
             self._slots.accepted(generation)
-        else:
+        elif generation.state is State.UNKNOWN:
             del self._awaited[generation]
             self._slots.found(generation)
+        else:
+            self._queue.remove(generation)
+            self._slots.adopt(generation)
         if sent_at is None:
             generation.apply(Event.FOUND)
             generation.task_id = task_id
             self._tracker.resume(generation, now - generation.started_at, now)
         else:
             self._tracker.accepted(generation, task_id, sent_at, sent_at)
+
+    def next_expiry(self) -> float:
+        """When `expire` has something to do."""
+        return self._awaited_until
 
     def expire(self, now: float) -> None:
         """Give up those whose delivery did not come; their slots are free."""
@@ -300,8 +310,6 @@ class Submits:
         self._awaited_until = min((until for until, _ in self._awaited.values()), default=inf)
 
     def _send_again(self, generation: Generation, cause: NanoBananaError) -> None:
-        if generation.callback is not None:
-            generation.callback.given_up = "it was sent again"
         self._counters.unknown += 1
         generation.lost = cause
         generation.apply(Event.RESUBMITTED)
