@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from math import log2, sqrt
+from math import exp, log2, sqrt
 from random import Random
 from typing import Any
 
@@ -332,3 +332,47 @@ def test_a_task_taken_out_of_turn_many_times_does_not_pile_up() -> None:
         schedule.next_at()
         schedule.draw(-1.0)
     assert len(schedule._waiting) + len(schedule._ready) < 700
+
+
+# Tasks whose end is told by a webhook
+
+
+def test_where_the_end_is_told_a_look_comes_when_most_have_ended() -> None:
+    times = taught(small=15.0)
+    schedule: LearnedSchedule[str] = LearnedSchedule(times, PRICE)
+    schedule.add("a", SMALL, 100.0, told=True)
+    first = schedule.next_at() - 100.0
+    assert first == pytest.approx(15.0 * exp(0.3 * 1.2816), rel=0.05)  # the 90 % quantile
+    assert schedule.draw(100.0 + first) == "a"
+    schedule.seen("a", first, 100.0 + first)
+    second = schedule.next_at() - 100.0
+    assert second == pytest.approx(15.0 * exp(0.3 * 2.3263), rel=0.15)  # and of the rest
+
+
+def test_a_cold_table_looks_for_a_lost_delivery_within_a_minute() -> None:
+    schedule: LearnedSchedule[str] = LearnedSchedule(LearnedTimes(), PRICE)
+    schedule.add("a", SMALL, 0.0, told=True)
+    assert 30.0 < schedule.next_at() < 60.0
+
+
+def test_a_task_whose_end_is_told_never_waits_for_longer_than_four_minutes() -> None:
+    times = LearnedTimes()
+    for _ in range(1_000):
+        times.table(SMALL).ended(0.0, 10_000.0)
+    schedule: LearnedSchedule[str] = LearnedSchedule(times, PRICE)
+    schedule.add("a", SMALL, 0.0, told=True)
+    assert schedule.next_at() == 120.0
+    schedule.draw(120.0)
+    schedule.seen("a", 1_000.0, 1_000.0)
+    assert schedule.next_at() == 1_240.0
+
+
+def test_looks_for_lost_deliveries_say_nothing_of_the_price() -> None:
+    times = taught(small=15.0)
+    schedule: LearnedSchedule[str] = LearnedSchedule(times, PRICE)
+    before = schedule._due_after
+    for number in range(100):
+        schedule.add(str(number), SMALL, 0.0, told=True)
+    while schedule.draw(1_000.0):
+        pass
+    assert schedule._due_after == before

@@ -270,3 +270,23 @@ def test_a_table_of_tasks_that_ended_at_once_is_not_blank() -> None:
     assert table.is_blank
     table.ended(0.0, 0.0)
     assert not table.is_blank
+
+
+@given(st.floats(0.0, 60.0), st.floats(0.01, 0.99))
+@steady
+def test_the_share_that_has_ended_by_an_age_is_what_the_hazard_gives(
+    age: float, share: float
+) -> None:
+    """Against the hazard, summed in small steps."""
+    table = taught(15.0, 0.6)
+    until = table.ended_by(age, share)
+    steps = 2_000
+    width = (until - age) / steps
+    risk = width * sum(table.hazard(age + (step + 0.5) * width) for step in range(steps))
+    assert 1 - math.exp(-risk) == pytest.approx(share, abs=0.01)
+
+
+def test_nearly_all_have_ended_long_after_what_was_seen() -> None:
+    """The last bin has no end: any share is reached, however long that takes."""
+    table = LifeTable()
+    assert table.ended_by(0.0, 0.9) < table.ended_by(1e6, 0.9) < math.inf

@@ -1,6 +1,7 @@
 """What a client records, and what a later one makes of it: a journal's life over two processes."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from nanobanana_async import (
     SubmitUnknownError,
     TaskFailedError,
     TaskStuckError,
+    Webhooks,
     _attempts,
     _resume,
 )
@@ -326,3 +328,88 @@ async def test_with_resubmit_unknown_every_lost_attempt_is_acknowledged() -> Non
         assert outcome.attempt == 3
         outcome.acknowledge()
     assert await here.resumed() == []
+
+
+# With webhooks
+
+HOOKS = {
+    "webhooks": Webhooks(public_url="http://127.0.0.1:1/hooks", secret="a secret of the tests"),
+    "base_url": "http://127.0.0.1:1",
+}
+
+
+def token_of(wire: Wire, submit: int = 0) -> str:
+    bodies = [json.loads(call.body) for _, call in wire.calls if call.body]
+    return str(bodies[submit]["callback_url"]).rpartition("/")[2]
+
+
+def told(task_id: str) -> bytes:
+    urls = json.dumps({"resultUrls": ["https://pictures.example/cat.png"]})
+    data = {"taskId": task_id, "state": "success", "resultJson": urls}
+    return json.dumps({"code": 200, "message": "", "data": data}).encode()
+
+
+async def test_a_delivery_reaches_the_next_client() -> None:
+    """While it runs, and before anybody has called `resume`."""
+    here = account(service=Stuck(3_600.0))
+    async with here.client(**HOOKS) as (client, wire):
+        running = [await client.submit(f"cat {n}", key=f"cat {n}") for n in range(2)]
+        tokens = [token_of(wire, n) for n in range(2)]
+    async with here.client(**HOOKS) as (client, wire):
+        assert await client.webhooks.deliver(told(str(running[0].id)), tokens[0]) == 200
+        assert here.journal.kinds()[1] == [Kind.SENDING, Kind.ACCEPTED, Kind.ENDED]
+        resumption = client.resume()
+        first = await anext(resumption)
+        assert (first.key, first.error) == ("cat 0", None)
+        assert wire.calls == []
+        assert client.unfinished() == [running[1].id]
+        assert await client.webhooks.deliver(told(str(running[1].id)), tokens[1]) == 200
+        second = await anext(resumption)
+        assert (second.key, second.error) == ("cat 1", None)
+        assert await client.webhooks.deliver(told(str(running[1].id)), tokens[1]) == 200
+    assert here.journal.kinds()[2] == [Kind.SENDING, Kind.ACCEPTED, Kind.ENDED]
+
+
+@pytest.mark.parametrize("resumed", [False, True], ids=["before resume", "after it"])
+async def test_a_lost_submit_is_found_by_the_next_client(*, resumed: bool) -> None:
+    here = account()
+    async with here.client(**HOOKS) as (client, wire):
+        wire.answers = lambda call: NoAnswerError("cut") if call.method == "POST" else None
+        call = asyncio.create_task(client.generate("cat", key="cat"))
+        await asyncio.sleep(10)
+        token = token_of(wire)
+    await asyncio.gather(call, return_exceptions=True)
+    async with here.client(**HOOKS) as (client, wire):
+        resumption = client.resume() if resumed else None
+        await asyncio.sleep(30)
+        assert client.statistics().slots_unknown == int(resumed)
+        assert await client.webhooks.deliver(told("task_1"), token) == 200
+        outcomes = [outcome async for outcome in resumption or client.resume()]
+        assert [outcome.result and outcome.result.task_id for outcome in outcomes] == ["task_1"]
+        assert client.sent() == {"cat": None if resumed else "task_1"}
+        assert client.statistics().slots_left == 1_000
+        outcomes[0].acknowledge()
+        assert wire.sent("POST") == 0
+    assert here.journal.kinds() == {
+        1: [Kind.SENDING, Kind.LOST, Kind.ACCEPTED, Kind.ENDED, Kind.ACKNOWLEDGED]
+    }
+    assert await here.resumed() == []
+
+
+async def test_a_lost_submit_of_an_earlier_client_is_unknown_once_patience_is_over() -> None:
+    here = account()
+    async with here.client(**HOOKS) as (client, wire):
+        wire.answers = lambda call: NoAnswerError("cut") if call.method == "POST" else None
+        call = asyncio.create_task(client.generate("cat", key="cat"))
+        await asyncio.sleep(10)
+    await asyncio.gather(call, return_exceptions=True)
+    async with here.client(**HOOKS) as (client, _):
+        (outcome,) = [outcome async for outcome in client.resume()]
+        assert isinstance(outcome.error, SubmitUnknownError)
+        assert asyncio.get_running_loop().time() == pytest.approx(180.0)
+        assert client.statistics().slots_left == 1_000
+    # Patience counts from when it was sent: the third client has none left.
+    async with here.client(**HOOKS) as (client, _):
+        (outcome,) = [outcome async for outcome in client.resume()]
+        assert isinstance(outcome.error, SubmitUnknownError)
+        assert asyncio.get_running_loop().time() == pytest.approx(180.0)

@@ -162,3 +162,12 @@ def test_removing_and_taking_are_cheap_however_many_wait(tasks: int) -> None:
     for task in range(1, tasks, 2):
         assert subject.take(task)
     assert CountedTime.compared <= tasks * log2(tasks)
+
+
+def test_where_the_end_is_told_a_minute_passes_between_two_looks() -> None:
+    subject: StalestFirst[str] = StalestFirst()
+    subject.add("a", OF, 0.0, told=True)
+    assert subject.draw(59.0) is None
+    assert subject.draw(60.0) == "a"
+    subject.seen("a", 60.0, 60.0)
+    assert subject.next_at() == 120.0
