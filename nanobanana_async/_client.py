@@ -232,6 +232,7 @@ class NanoBananaClient:
         *,
         timeout: float | _Unset | None = _UNSET,  # noqa: ASYNC109 - has errors of its own
         resubmit_unknown: bool | None = None,
+        bulk: bool = False,
         **fields: Unpack[RequestFields],
     ) -> ImageResult:
         """Submit one request and wait for its picture; waits in line where the limits ask for it.
@@ -243,6 +244,8 @@ class NanoBananaClient:
             prompt: what to draw, or a whole request.
             timeout: seconds for the whole wait.
             resubmit_unknown: send it again where the submit's answer was lost.
+            bulk: stand in line behind the calls without it, as those of `generate_many` do. What
+                stops the client while it stands there comes as `NotSubmittedError`.
             fields: of `ImageRequest`.
 
         Raises:
@@ -250,12 +253,13 @@ class NanoBananaClient:
             TaskFailedError: the API reports that it failed.
             TaskTimeoutError: the time is over; ``await error.task`` waits on.
             QueueTimeoutError: the time is over; it was not sent.
+            NotSubmittedError: with `bulk`, it was not sent; ``__cause__`` says why.
             SubmitUnknownError: it may have been accepted: the answer was lost.
             NanoBananaError: any of the others.
         """
         engine = self._live()
         seconds = self._seconds(timeout)
-        generation = self._prepare(_request(prompt, fields), resubmit_unknown)
+        generation = self._prepare(_request(prompt, fields), resubmit_unknown, bulk=bulk)
         engine.dispatcher.submit(generation)
         return await self._wait(generation.result, generation, seconds)
 
@@ -265,6 +269,7 @@ class NanoBananaClient:
         *,
         timeout: float | _Unset | None = _UNSET,  # noqa: ASYNC109 - has errors of its own
         resubmit_unknown: bool | None = None,
+        bulk: bool = False,
         **fields: Unpack[RequestFields],
     ) -> Task:
         """Submit one request and return a handle as soon as the API has accepted it.
@@ -273,7 +278,7 @@ class NanoBananaClient:
         """
         engine = self._live()
         seconds = self._seconds(timeout)
-        generation = self._prepare(_request(prompt, fields), resubmit_unknown)
+        generation = self._prepare(_request(prompt, fields), resubmit_unknown, bulk=bulk)
         generation.accepted = engine.loop.create_future()
         engine.dispatcher.submit(generation)
         await self._wait(generation.accepted, generation, seconds)

@@ -1,7 +1,7 @@
 """`generate_many`: order of completion, bounded reading, leaving early, and what stops a run."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -351,6 +351,28 @@ class TestPriority:
             bulk = [n for n, body in enumerate(contended) if b"interactive" not in body]
             assert max(b - a for a, b in pairwise(bulk)) == 8
             await run.aclose()
+
+    async def test_calls_marked_as_bulk_let_the_others_pass(self) -> None:
+        async with emulated(service=Stuck(3.0), client=TEN_SLOTS) as (client, wire):
+            bulk: list[Coroutine[Any, Any, object]]
+            bulk = [client.generate(f"bulk {n}", bulk=True) for n in range(15)]
+            bulk += [client.submit(f"bulk {n}", bulk=True) for n in range(15, 30)]
+            calls = [asyncio.create_task(call) for call in bulk]
+            await asyncio.sleep(1)
+            await asyncio.gather(*(client.generate(f"interactive {n}") for n in range(5)))
+            await asyncio.gather(*calls)
+            posts = [call.body or b"" for _, call in wire.calls if call.method == "POST"]
+        assert ["interactive" in str(body) for body in posts] == 10 * [0] + 5 * [1] + 20 * [0]
+
+    async def test_what_stops_the_client_comes_to_bulk_calls_as_not_submitted(self) -> None:
+        async with emulated(service=Stuck(3.0), client=TEN_SLOTS) as (client, _):
+            calls = [asyncio.create_task(client.generate(f"cat {n}", bulk=True)) for n in range(11)]
+            calls.append(asyncio.create_task(client.generate("interactive")))
+            await asyncio.sleep(1)
+        *_, bulk, interactive = await asyncio.gather(*calls, return_exceptions=True)
+        assert isinstance(bulk, NotSubmittedError)
+        assert isinstance(bulk.__cause__, ClientClosedError)
+        assert isinstance(interactive, ClientClosedError)
 
 
 class TestStoppedByHand:
