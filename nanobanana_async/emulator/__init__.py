@@ -15,6 +15,7 @@ from nanobanana_async.emulator._http import Emulator
 from nanobanana_async.emulator._ledger import Ledger
 from nanobanana_async.emulator._limits import LimitChange
 from nanobanana_async.emulator._memory import MemoryTransport, Stalls
+from nanobanana_async.emulator._memory_courier import MemoryCourier
 from nanobanana_async.emulator._service import (
     ByResolution,
     FailFast,
@@ -41,6 +42,7 @@ __all__ = [
     "Ledger",
     "LimitChange",
     "LogNormal",
+    "MemoryCourier",
     "MemoryTransport",
     "Mixture",
     "Picture",

@@ -28,6 +28,9 @@ class Book:
         self._accepted_at: list[float] = []
         self._service_times: list[float] = []
         self._lag_of: list[float | None] = []
+        self._ids: list[str] = []
+        self._told_at: list[float | None] = []
+        self._told_nobody: list[int] = []
         self._unheard_prompts: list[str] = []
         self._by_prompt: dict[str, int] = {}
         self._twice: dict[str, int] = {}
@@ -74,6 +77,8 @@ class Book:
         self._accepted_at.append(task.life.accepted)
         self._service_times.append(task.life.end - task.life.accepted)
         self._lag_of.append(None)
+        self._ids.append(task.id)
+        self._told_at.append(None)
         prompt = task.order.prompt
         if not heard:
             self._unheard_prompts.append(prompt)
@@ -108,6 +113,16 @@ class Book:
         """Note a delivery of a callback."""
         self._callbacks[ok] += 1
 
+    def told(self, now: float, task: Task) -> None:
+        """Note the first good delivery of a task's end."""
+        if self._keep:
+            self._told_at[task.number] = now - task.life.end
+
+    def told_nobody(self, task: Task) -> None:
+        """Note that no delivery of this task's end will ever be a good one."""
+        if self._keep:
+            self._told_nobody.append(task.number)
+
     def ledger(self, running: int) -> Ledger:
         """Take a snapshot."""
         seen = max(1, self._seen)
@@ -121,6 +136,9 @@ class Book:
             accepted_at=tuple(self._accepted_at),
             service_times=tuple(self._service_times),
             lags=tuple(self._lag_of),
+            task_ids=tuple(self._ids),
+            told_at=tuple(self._told_at),
+            callbacks_lost=tuple(self._told_nobody),
             accepted_by_prompt=dict(self._by_prompt),
             accepted_twice=dict(self._twice),
             unheard_prompts=tuple(self._unheard_prompts),

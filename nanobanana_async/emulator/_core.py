@@ -5,14 +5,16 @@ faults, the key, and then the work itself.
 """
 
 import json
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import define, evolve
 
 from nanobanana_async.emulator import _envelope
 from nanobanana_async.emulator._archive import Archive
 from nanobanana_async.emulator._book import Book
+from nanobanana_async.emulator._callback_faults import CallbackFaults
 from nanobanana_async.emulator._callbacks import Callbacks, Delivery
 from nanobanana_async.emulator._clock import ServerClock
 from nanobanana_async.emulator._content import OBJECTION_SECONDS, objection
@@ -35,7 +37,7 @@ from nanobanana_async.emulator._wire import Answer, Outcome, Picture, Request
 NOWHERE: Final = "http://emulator.invalid"
 
 
-@frozen
+@define
 class _Call:
     """A request on its way through the core."""
 
@@ -44,6 +46,8 @@ class _Call:
     target: str
     answered: bool
     """False: the work is done, and its answer gets lost."""
+    held: float = 0.0
+    """Seconds for which a fault holds the answer back; the work may set it."""
 
 
 def _stream(*seed: object) -> Random:
@@ -77,8 +81,13 @@ class EmulatorCore:
         self._view = StatusView(clock=self._clock, base_url=base_url, pictures=settings.pictures)
         kept = settings.forget_after
         self._tasks = Archive(None if kept is None else kept / settings.speed)
-        self._callbacks = Callbacks(settings.speed, self._callback_body)
         self._book = Book(settings.window_offset, keep=settings.keep_ledger)
+        self._callbacks = Callbacks(
+            settings.speed,
+            self._callback_body,
+            CallbackFaults(settings.faults, lambda name: _stream(settings.seed, name)),
+            self._book,
+        )
         self._work = {
             "submit": self._submit,
             "check": self._check,
@@ -111,8 +120,11 @@ class EmulatorCore:
 
     def delivered(self, now: float, delivery: Delivery, *, ok: bool) -> None:
         """Note how a delivery went; `ok` is an answer 200 within 30 s."""
-        self._book.called_back(ok=ok)
         self._callbacks.delivered(now, delivery, ok=ok)
+
+    def notify(self, sooner: Callable[[], None] | None) -> None:
+        """Call `sooner` when `next_delivery_at` is earlier than it was; None: call nobody."""
+        self._callbacks.notify(sooner)
 
     def _outcome(self, now: float, request: Request) -> tuple[Outcome, float]:
         """Return the outcome and the seconds for which a fault holds it back."""
@@ -126,21 +138,22 @@ class EmulatorCore:
         call = _Call(now, request, route.target, answered=True)
         name = self._faults.draw(kind, now)
         if name is None:
-            return self._authorised(kind, call), 0.0
+            return self._authorised(kind, call), call.held
         return self._spoilt(name, kind, call)
 
     def _spoilt(self, name: str, kind: Kind, call: _Call) -> tuple[Outcome, float]:
         act = FAULTS[name]
         true: Answer | Picture = _envelope.BLANK
         if act.work != "none":
-            true = self._authorised(kind, evolve(call, answered=act.work == "heard"))
+            call = evolve(call, answered=act.work == "heard")
+            true = self._authorised(kind, call)
         outcome = act.spoil(call.request, true)
         if outcome is None:
-            return true, 0.0
+            return true, call.held
         self._book.injected(name, refuses=act.refuses)
         if act.forgets and isinstance(true, Answer):
             self._tasks.forget(json.loads(true.body)["data"]["taskId"])
-        return outcome, self._settings.slow_seconds if act.slow else 0.0
+        return outcome, call.held + (self._settings.slow_seconds if act.slow else 0.0)
 
     def _refuse(self, reason: str) -> Answer:
         self._book.refused(reason)
@@ -177,7 +190,7 @@ class EmulatorCore:
         self._places.take(task.life.end)
         self._book.accepted(task, self._places.running(call.now), heard=call.answered)
         if order.callback_url is not None:
-            self._callbacks.expect(task, order.callback_url)
+            call.held = self._callbacks.expect(task, order.callback_url)
         return task
 
     def _life(self, now: float, order: Order) -> Life:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from attrs import field, frozen
 from attrs.validators import and_, ge, gt, le, optional
 
+from nanobanana_async.emulator._callback_faults import CALLBACK_FAULTS
 from nanobanana_async.emulator._faults import ANY_FAULTS, FAULTS, unknown_fault
 
 
@@ -29,6 +30,9 @@ class Episode:
 
     def __attrs_post_init__(self) -> None:
         """Refuse an unknown fault, and repeats that overlap."""
+        if self.fault in CALLBACK_FAULTS:
+            msg = f"an episode is of requests; {self.fault} goes into faults"
+            raise ValueError(msg)
         if not self.names():
             raise ValueError(unknown_fault(self.fault))
         if self.every is not None and self.every < self.length:

@@ -14,6 +14,7 @@ from nanobanana_async.emulator._core import EmulatorCore
 from nanobanana_async.emulator._courier import Courier
 from nanobanana_async.emulator._disturbed import Silent, cut, reset
 from nanobanana_async.emulator._gallery import render
+from nanobanana_async.emulator._http_post import http_post
 from nanobanana_async.emulator._ledger import Ledger
 from nanobanana_async.emulator._settings import Settings, SettingsKeywords
 from nanobanana_async.emulator._wire import Answer, Cut, Picture, Request, Reset, Silence
@@ -57,7 +58,8 @@ class Emulator:
         self._core = EmulatorCore(self._settings, epoch=time.time(), base_url=self.url)
         self._painter = ThreadPoolExecutor(1, "emulator-painter")
         self._exit.callback(self._painter.shutdown)
-        self._courier = await self._exit.enter_async_context(Courier(self._core, self._now))
+        post = await self._exit.enter_async_context(http_post())
+        await self._exit.enter_async_context(Courier(self._core, self._now, post))
         server = web.Server(self._serve, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN)
         self._exit.push_async_callback(runner.cleanup)
@@ -86,7 +88,6 @@ class Emulator:
         headers = {name.lower(): value for name, value in http.headers.items()}
         request = Request(http.method, http.path, http.query, headers, await http.read())
         delay, outcome = self._core.handle(self._now(), request)
-        self._courier.notice()
         if delay > 0:
             await asyncio.sleep(delay)
         if isinstance(outcome, Reset):

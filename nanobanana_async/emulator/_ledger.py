@@ -11,7 +11,8 @@ class Ledger:
 
     Times and lags are seconds. Picture downloads are not API requests and count in no window.
     With `Settings.keep_ledger` off, what grows with the number of tasks stays empty: `accepted_at`,
-    `service_times`, `lags`, `accepted_by_prompt`, `accepted_twice` and `unheard_prompts`.
+    `service_times`, `lags`, `task_ids`, `told_at`, `callbacks_lost`, `accepted_by_prompt`,
+    `accepted_twice` and `unheard_prompts`.
     """
 
     requests: Mapping[str, int]
@@ -33,6 +34,14 @@ class Ledger:
     lags: Sequence[float | None]
     """From the end of each of them to the first status answer that showed it, in the same order;
     None where none did."""
+    task_ids: Sequence[str]
+    """The id of each of them, in the same order."""
+    told_at: Sequence[float | None]
+    """From the end of each of them to the first answer 200 to a delivery that told it, in the same
+    order; None where there was none. Deliveries of progress tell no end."""
+    callbacks_lost: Sequence[int]
+    """The places in that order of tasks whose end no delivery will ever tell: by the fault
+    `callback_lost`, from their acceptance on; or all four tries failed."""
     accepted_by_prompt: Mapping[str, int]
     """Accepted tasks of each prompt."""
     accepted_twice: Mapping[str, int]
@@ -56,8 +65,8 @@ class Ledger:
     keys_leaked: int
     """Picture requests that carried an Authorization header: each is a client's defect."""
     faults: Mapping[str, int]
-    """Faults injected, by name."""
+    """Faults injected, by name; those of a task's callback count from its acceptance on."""
     callbacks_delivered: int
-    """Deliveries that were answered 200 in time."""
+    """Deliveries that were answered 200 in time; those that come twice or tell progress count."""
     callbacks_failed: int
-    """Deliveries that were not; a task can have up to four."""
+    """Deliveries that were not, or were lost on their way; a task can have up to four."""

@@ -64,7 +64,8 @@ class Settings:
     service: ServiceModel = TYPICAL
     """Service times and failures."""
     faults: Mapping[str, float] = field(factory=dict, validator=_known_faults)
-    """Probability by name, such as `{"submit_lost": 0.01}`; see `_acts.py`."""
+    """Probability by name, such as `{"submit_lost": 0.01}`; see `_acts.py` and
+    `_callback_faults.py`."""
     episodes: Sequence[Episode] = field(default=(), validator=_each(Episode))
     """Faults that come at a time of their own; at that time they come before those of `faults`."""
     slow_seconds: float = field(default=10.0, validator=gt(0.0))

@@ -43,3 +43,5 @@ class Task:
     """A status answer has shown it finished."""
     number: int = -1
     """Its place in the order of acceptance; only where the ledger keeps that."""
+    callback_fault: str | None = None
+    """What its callback suffers, of what is drawn once a task."""

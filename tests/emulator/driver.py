@@ -28,6 +28,14 @@ def body(prompt: str = "a cat", **changes: Any) -> dict[str, Any]:
     return {"input": {name: value for name, value in fields.items() if value is not None}}
 
 
+HOOK = "https://example.com/hook?secret=1"
+
+
+def callback_body(prompt: str = "a cat") -> dict[str, Any]:
+    """Return a valid submit that asks for a callback."""
+    return body(prompt) | {"request_type": "callback", "callback_url": HOOK}
+
+
 class Account:
     """A core and what a client sends it."""
 

@@ -1,15 +1,8 @@
 """What is due when; `test_courier.py` has the deliveries themselves."""
 
 import json
-from typing import Any
 
-from .driver import EXACTLY_10_S, Account, body, envelope, life_of
-
-HOOK = "https://example.com/hook?secret=1"
-
-
-def callback_body(prompt: str = "a cat") -> dict[str, Any]:
-    return body(prompt) | {"request_type": "callback", "callback_url": HOOK}
+from .driver import EXACTLY_10_S, HOOK, Account, body, callback_body, envelope, life_of
 
 
 def test_a_polled_task_calls_nobody() -> None:

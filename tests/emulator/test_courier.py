@@ -21,6 +21,7 @@ from nanobanana_async.emulator import (
     Settings,
 )
 from nanobanana_async.emulator._courier import Courier
+from nanobanana_async.emulator._http_post import http_post
 
 from .driver import KEY, body
 
@@ -143,7 +144,7 @@ async def test_patience_ends() -> None:
     document = body() | {"request_type": "callback", "callback_url": url}
     content = json.dumps(document).encode()
     core.handle(loop.time(), Request("POST", MODEL, {}, {"authorization": KEY}, content))
-    async with Courier(core, loop.time, patience=0.02):
+    async with http_post() as post, Courier(core, loop.time, post, patience=0.02):
         await settled(lambda: core.ledger(loop.time()), 1)
     assert core.ledger(loop.time()).callbacks_failed == 1
     silence.set()

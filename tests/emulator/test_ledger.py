@@ -5,7 +5,7 @@ import pytest
 
 from nanobanana_async.emulator import Ledger
 
-from .driver import EXACTLY_10_S, Account, body
+from .driver import EXACTLY_10_S, Account, body, callback_body
 
 
 def test_lag_and_checks_are_those_of_tasks_seen_finished() -> None:
@@ -44,15 +44,21 @@ def test_prompts_accepted_twice_are_named() -> None:
 
 def test_a_ledger_that_keeps_nothing_still_counts() -> None:
     kept, bare = (
-        Account(service=EXACTLY_10_S, faults={"submit_lost": 0.5}, keep_ledger=keep)
+        Account(
+            service=EXACTLY_10_S,
+            faults={"submit_lost": 0.5, "callback_lost": 0.5},
+            keep_ledger=keep,
+        )
         for keep in (True, False)
     )
     for account in (kept, bare):
         for now in range(20):
-            account.submit(now, body("again"))
+            account.submit(now, callback_body("again"))
         account.check(40, "task_1")
+        for delivery in account.core.take_deliveries(40):
+            account.core.delivered(40, delivery, ok=True)
     full, rest = (attrs.asdict(account.core.ledger(40)) for account in (kept, bare))
-    grows = {"accepted_at", "service_times", "lags"}
+    grows = {"accepted_at", "service_times", "lags", "task_ids", "told_at", "callbacks_lost"}
     grows |= {"accepted_by_prompt", "accepted_twice", "unheard_prompts"}
     assert all(full.pop(name) for name in grows)
     assert not any(rest.pop(name) for name in grows)
