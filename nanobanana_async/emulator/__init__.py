@@ -4,9 +4,9 @@
         ...  # requests to emulator.url, with the key sk-emulator
     emulator.ledger()
 
-`EmulatorCore` is the same server without a socket or a clock. But for the
-plug of its in-memory front, the package shares no code with the client, so the two cannot share a
-mistake.
+`EmulatorCore` is the same server without a socket or a clock; `MemoryTransport` carries requests to
+it, and `MemoryCourier` its callbacks back. But for the plug of its in-memory front, the package
+shares no code with the client, so the two cannot share a mistake.
 """
 
 from nanobanana_async.emulator._core import EmulatorCore

@@ -37,7 +37,7 @@ class CallbackFaults:
     def __init__(self, faults: Mapping[str, float], stream: Callable[[str], Random]) -> None:
         """Take faults that passed `check_faults`; `stream` makes a generator by its name.
 
-        There are several, so that no fault shifts when another one comes.
+        One draw is made a task, whatever it may suffer; tries and repeats are drawn beside it.
         """
         self._of_tasks = [(name, faults[name]) for name in OF_TASKS if faults.get(name)]
         self._each_time = {name: faults.get(name, 0.0) for name in (DROP, TWICE)}

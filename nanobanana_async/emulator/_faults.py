@@ -31,10 +31,9 @@ def unknown_fault(name: str) -> str:
     near = get_close_matches(name, known, n=3)
     hint = f". Near it: {', '.join(near)}" if near else ""
     return (
-        f"there is no fault {name!r}: a name is a kind ({', '.join(ALL)}; for an episode also "
-        "any), _ and an act, such as lost, slow, silent, 429, 502 or 502_html; callbacks have "
-        f"{', '.join(CALLBACK_FAULTS)}; "
-        f"most acts come with _after, too{hint}"
+        f"there is no fault {name!r}: a name is one of {', '.join(CALLBACK_FAULTS)}; or a kind "
+        f"({', '.join(ALL)}; for an episode also any), _ and an act, such as lost, slow, silent, "
+        f"429, 502 or 502_html; most acts come with _after, too{hint}"
     )
 
 

@@ -128,6 +128,17 @@ async def test_a_later_task_that_ends_earlier_is_not_kept_waiting() -> None:
     assert envelope["data"]["taskId"] == second
 
 
+async def test_one_that_overtakes_the_submits_answer_and_comes_twice() -> None:
+    faults = {"callback_early": 1.0, "callback_twice": 1.0}
+    async with receiver(200, 200) as hook, Emulator(speed=SPEED, faults=faults) as emulator:
+        answer = asyncio.create_task(submit(emulator, hook.url))
+        told = [(await hook.deliveries.get())["data"]["taskId"] for _ in range(2)]
+        assert not answer.done()
+        assert told == [await answer] * 2
+        await settled(emulator.ledger, 2)
+    assert emulator.ledger().faults == {"callback_early": 1, "callback_twice": 1}
+
+
 async def test_patience_ends() -> None:
     silence = asyncio.Event()
 
