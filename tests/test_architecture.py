@@ -67,7 +67,7 @@ RANKS = [
     {"_many", "_resume"},
     {"_client"},
     {"__init__"},
-    {"cli", "emulator"},
+    {"cli", "emulator", "webhooks"},
 ]
 RANK = {module: rank for rank, modules in enumerate(RANKS) for module in modules}
 
@@ -99,7 +99,7 @@ CORE = sorted(file for file in ROOT.glob("*.py") if file.stem != "__init__")
 
 
 def test_every_module_has_a_rank() -> None:
-    assert {file.stem for file in CORE} | {"__init__", "cli", "emulator"} == set(RANK)
+    assert {file.stem for file in CORE} | {"__init__", "cli", "emulator", "webhooks"} == set(RANK)
 
 
 @pytest.mark.parametrize("file", CORE, ids=lambda file: file.stem)
@@ -109,6 +109,18 @@ def test_imports_point_down_only(file: Path) -> None:
             assert RANK[module] < RANK[file.stem]
         elif package in HOMES:
             assert file.stem in HOMES[package]
+
+
+def test_receivers_use_the_public_api_only() -> None:
+    for file in (ROOT / "webhooks").rglob("*.py"):
+        for package, module in imports(file):
+            if package == "nanobanana_async":
+                assert module in {"__init__", "webhooks"}, file
+
+
+def test_the_asgi_receiver_needs_no_framework() -> None:
+    used = {package for package, _ in imports(ROOT / "webhooks" / "asgi.py")}
+    assert used <= {"nanobanana_async", *sys.stdlib_module_names}
 
 
 def test_the_command_line_uses_the_public_api_only() -> None:
@@ -130,7 +142,9 @@ def test_only_the_shell_knows_a_clock(file: Path) -> None:
 
 def test_all_is_what_the_package_exports() -> None:
     public = {name for name in vars(nanobanana_async) if not name.startswith("_")}
-    assert public - {"bulk", "emulator", "cli"} == set(nanobanana_async.__all__) - {"__version__"}
+    assert public - {"bulk", "emulator", "cli", "webhooks"} == set(nanobanana_async.__all__) - {
+        "__version__"
+    }
 
 
 @pytest.mark.parametrize("name", nanobanana_async.__all__)

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import assert_type
 
+from aiohttp import web
+
 from nanobanana_async import (
     ImageRequest,
     ImageResult,
@@ -19,6 +21,8 @@ from nanobanana_async import (
     TaskTimeoutError,
 )
 from nanobanana_async.emulator import Emulator, Ledger
+from nanobanana_async.webhooks.aiohttp import webhook_handler
+from nanobanana_async.webhooks.asgi import WebhookApp
 
 
 async def generating(client: NanoBananaClient) -> None:
@@ -58,3 +62,9 @@ async def timing_out(client: NanoBananaClient) -> ImageResult | None:
         return await client.generate("a cat", timeout=1)
     except TaskTimeoutError as error:
         return await error.task if error.task else None
+
+
+def receivers(client: NanoBananaClient, app: web.Application) -> None:
+    WebhookApp(client)
+    WebhookApp(lambda: None)
+    app.router.add_post("/hooks/{token}", webhook_handler(lambda: client))
