@@ -367,6 +367,20 @@ class NanoBananaClient:
         """Return the figures of this moment; of a closed client, the last ones."""
         return (self._engine or self._live()).statistics()
 
+    def expected_wait(self, *, bulk: bool = False) -> float:
+        """Return the seconds for which a call made now would wait in line before it is sent.
+
+        An estimate from `statistics`, and from what is known of when a pause ends: a third off is
+        nothing unusual. While tasks take as long as they did, and what waits does not give up.
+
+        Args:
+            bulk: of a call made with `bulk`: behind all who wait now. Later calls overtake it.
+
+        Raises:
+            NanoBananaError: what stopped this client: nothing is sent any more.
+        """
+        return self._live().expected_wait(bulk=bulk)
+
     def service_times(self) -> ServiceTimes:
         """Return what was learned of how long tasks take; of a closed client too.
 

@@ -9,6 +9,8 @@ from attrs import define, field
 __all__ = ["Counters"]
 
 _MINUTE = 60.0
+_REMEMBERED = 200
+"""Ends that count in the mean service time; older ones fade."""
 
 
 @define
@@ -30,16 +32,24 @@ class Counters:
     _checks_of_finished: int = 0
     _lags: int = 0
     _lag_sum: float = 0.0
+    _services: int = 0
+    mean_service_time: float = 0.0
+    """Seconds; 0 before the first."""
     _completions: deque[float] = field(factory=deque)
 
-    def finished(self, now: float, checks: int, lag: float | None) -> None:
-        """Count a task seen finished; `lag` in seconds, None where it is not known."""
+    def finished(
+        self, now: float, checks: int, lag: float | None, service_time: float | None = None
+    ) -> None:
+        """Count a task seen finished; lag and service time in seconds, None where not known."""
         self._checks_of_finished += checks
         self._completions.append(now)
         self._forget(now)
         if lag is not None:
             self._lags += 1
             self._lag_sum += lag
+        if service_time is not None:
+            self._services = min(self._services + 1, _REMEMBERED)
+            self.mean_service_time += (service_time - self.mean_service_time) / self._services
 
     @property
     def checks_per_task(self) -> float:

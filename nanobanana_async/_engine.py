@@ -32,6 +32,7 @@ from nanobanana_async._errors import (
     NanoBananaError,
     fresh,
 )
+from nanobanana_async._expectation import expected_wait
 from nanobanana_async._gateway import Gateway
 from nanobanana_async._generation import Generation
 from nanobanana_async._journal import Journal
@@ -344,12 +345,21 @@ class Engine:
 
     # Figures
 
+    def expected_wait(self, *, bulk: bool) -> float:
+        """Return the seconds for which a call made now would wait in line."""
+        now = self.loop.time()
+        opens_at = max(self._gateway.opens_at(now), self.submits.opens_at)
+        # While a request finds out whether some trouble is over, nothing is known.
+        paused = max(opens_at - now, 0.0) if opens_at < inf else 0.0
+        return expected_wait(self.statistics(), bulk=bulk, paused=paused)
+
     def statistics(self) -> Statistics:
         """Return the figures of this moment."""
         now, counters = self.loop.time(), self._counters
         self._slots.expire(now)
         return Statistics(
             queued=len(self.submits),
+            queued_bulk=self.submits.queued_bulk,
             submitting=self._gateway.submitting,
             in_flight=len(self.tracker.tasks),
             slots_left=self._slots.left,
@@ -371,5 +381,6 @@ class Engine:
             deliveries_refused=counters.deliveries_refused,
             checks_per_task=counters.checks_per_task,
             mean_lag=counters.mean_lag,
+            mean_service_time=counters.mean_service_time,
             completions_per_second=counters.completions_per_second(now),
         )

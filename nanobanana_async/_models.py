@@ -163,6 +163,8 @@ class Statistics:
 
     queued: int
     """Calls whose submit has not been sent."""
+    queued_bulk: int
+    """Of these, the bulk ones, which stand behind the others."""
     submitting: int
     """Submits under way: sent and not answered yet."""
     in_flight: int
@@ -205,5 +207,8 @@ class Statistics:
     """Status checks a finished task, mean; 0 before the first."""
     mean_lag: float
     """Seconds from a task's end to the look that saw it, mean; 0 before the first."""
+    mean_service_time: float
+    """Seconds from a task's acceptance to its end, by the API's clock: the mean over some 200 that
+    ended last; 0 before the first."""
     completions_per_second: float
     """Tasks seen finished a second, over the last minute (or since the opening, if later)."""

@@ -32,19 +32,25 @@ class TwoClassQueue(Generic[T]):
     _interactive: OrderedDict[T, None] = field(factory=OrderedDict, init=False)
     _bulk: OrderedDict[T, None] = field(factory=OrderedDict, init=False)
     # A heap of (until, number, item, bulk). An entry is valid while its number is the one on
-    # record for its item; others are left where they are and dropped when they come up.
+    # record for its item, by class; others are left where they are and dropped when they come up.
     _delayed: list[tuple[float, int, T, bool]] = field(factory=list, init=False)
-    _valid: dict[T, int] = field(factory=dict, init=False)
+    _valid: dict[bool, dict[T, int]] = field(factory=lambda: {False: {}, True: {}}, init=False)
     _numbers: count[int] = field(factory=count, init=False)
     _interactive_in_a_row: int = field(default=0, init=False)
 
     def __len__(self) -> int:
-        return len(self._interactive) + len(self._bulk) + len(self._valid)
+        return len(self._interactive) + len(self._valid[False]) + self.bulk
+
+    @property
+    def bulk(self) -> int:
+        """Those of the bulk class."""
+        return len(self._bulk) + len(self._valid[True])
 
     def __iter__(self) -> Iterator[T]:
         yield from self._interactive
         yield from self._bulk
-        yield from self._valid
+        yield from self._valid[False]
+        yield from self._valid[True]
 
     def push(self, item: T, *, bulk: bool) -> None:
         """Join the end of a class."""
@@ -58,7 +64,7 @@ class TwoClassQueue(Generic[T]):
 
     def delay(self, item: T, until: float, *, bulk: bool) -> None:
         """Go back to the front of a class, not before `until`."""
-        number = self._valid[item] = next(self._numbers)
+        number = self._valid[bulk][item] = next(self._numbers)
         heappush(self._delayed, (until, number, item, bulk))
 
     def remove(self, item: T) -> None:
@@ -67,11 +73,11 @@ class TwoClassQueue(Generic[T]):
         Raises:
             KeyError: it is not waiting.
         """
-        for line in (self._interactive, self._bulk):
+        for line in (self._interactive, self._bulk, self._valid[False]):
             if item in line:
                 del line[item]
                 return
-        del self._valid[item]
+        del self._valid[True][item]
 
     def ready_at(self) -> float:
         """From when `pop` has something to give: -inf for now, inf for an empty queue."""
@@ -87,7 +93,7 @@ class TwoClassQueue(Generic[T]):
         """
         while self._next_end() <= now:
             _, _, item, bulk = heappop(self._delayed)
-            del self._valid[item]
+            del self._valid[bulk][item]
             self.push_front(item, bulk=bulk)
         starved = self._interactive_in_a_row >= BULK_SHARE - 1
         if self._interactive and not (self._bulk and starved):
@@ -98,7 +104,7 @@ class TwoClassQueue(Generic[T]):
 
     def _next_end(self) -> float:
         heap = self._delayed
-        while heap and self._valid.get(heap[0][2]) != heap[0][1]:
+        while heap and self._valid[heap[0][3]].get(heap[0][2]) != heap[0][1]:
             heappop(heap)
         return heap[0][0] if heap else inf
 

@@ -87,6 +87,16 @@ class Submits:
     def __len__(self) -> int:
         return len(self._queue)
 
+    @property
+    def queued_bulk(self) -> int:
+        """Of those in line, the bulk ones."""
+        return self._queue.bulk
+
+    @property
+    def opens_at(self) -> float:
+        """From when submits may go out, by what is known of the credit and of lost answers."""
+        return max(self._credit.opens_at, self._doubt.opens_at)
+
     def join(self, generation: Generation) -> None:
         """Stand in line."""
         self._queue.push(generation, bulk=generation.bulk)
@@ -103,8 +113,7 @@ class Submits:
 
     def ready_at(self) -> float:
         """From when one may go out: -inf for now, inf while there is nobody or no slot."""
-        gates = max(self._credit.opens_at, self._doubt.opens_at)
-        return max(self._queue.ready_at(), self._slots.free_at(), gates)
+        return max(self._queue.ready_at(), self._slots.free_at(), self.opens_at)
 
     def begin(self, now: float) -> Post:
         """Take the next one and a slot for it."""

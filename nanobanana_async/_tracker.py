@@ -269,7 +269,7 @@ class Tracker:
         seconds = _service_time(generation, now)
         self._learn_end(generation, seconds, now)
         lag = _lag(generation, seconds, now)
-        self.counters.finished(now, generation.checks, lag)
+        self.counters.finished(now, generation.checks, lag, seconds)
         _logger.debug(
             "Task %s ended: %s",
             generation.task_id,

@@ -54,7 +54,7 @@ RANKS = [
         "_sqlite_journal",
         "_unawaited",
     },
-    {"_polling", "_schedule", "_learned", "_stalest"},
+    {"_expectation", "_polling", "_schedule", "_learned", "_stalest"},
     {"_validation", "_changes", "_codec", "_failures", "_transport", "_hops"},
     {"_generation", "_refusals", "_download"},
     {"_gateway", "_callbacks"},

@@ -32,6 +32,23 @@ def test_the_mean_lag_leaves_out_tasks_whose_lag_is_not_known() -> None:
     assert subject.mean_lag == 1
 
 
+def test_the_mean_service_time_is_that_of_tasks_whose_end_is_known() -> None:
+    subject = counters()
+    for seconds in (3.0, None, 5.0):
+        subject.finished(101.0, 1, None, seconds)
+    assert subject.mean_service_time == 4
+
+
+def test_older_service_times_fade() -> None:
+    subject = counters()
+    for seconds in 1_000 * [10.0] + 200 * [20.0]:
+        subject.finished(101.0, 1, None, seconds)
+    assert 16 < subject.mean_service_time < 17
+    for _ in range(800):
+        subject.finished(101.0, 1, None, 20.0)
+    assert subject.mean_service_time == pytest.approx(20, abs=0.1)
+
+
 def test_completions_are_those_of_the_last_minute() -> None:
     subject = counters(opened_at=0.0)
     for second in range(600):

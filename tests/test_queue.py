@@ -225,6 +225,8 @@ class Line(RuleBasedStateMachine):
     def nobody_is_lost(self) -> None:
         assert len(self.queue) == len(self.waiting())
         assert sorted(self.queue) == sorted(self.waiting())
+        delayed = sum(bulk for _, _, bulk in self.delayed)
+        assert self.queue.bulk == len(self.lines[True]) + delayed
 
     @invariant()
     def ready_at_is_when_a_pop_succeeds(self) -> None:

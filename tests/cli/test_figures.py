@@ -30,6 +30,7 @@ SNAPSHOT = Snapshot(
 )
 STATISTICS = Statistics(
     queued=0,
+    queued_bulk=0,
     submitting=1,
     in_flight=3,
     slots_left=996,
@@ -51,6 +52,7 @@ STATISTICS = Statistics(
     deliveries_refused=0,
     checks_per_task=1.0,
     mean_lag=0.1,
+    mean_service_time=15.0,
     completions_per_second=1.0,
 )
 
