@@ -25,6 +25,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks --write docs
 	$(BIN)/python -m benchmarks.overhead --write docs/cost.md
 	$(BIN)/python -m benchmarks.bulk --write docs/cost-of-bulk.md
+	$(BIN)/python -m benchmarks.webhooks --write docs/cost-of-webhooks.md
 
 # Hours: a thousand storms, a long property-based test, a long stream, bulk runs of 100,000 rows and
 # of 10,000 in a storm. SEEDS=20 makes it minutes.
