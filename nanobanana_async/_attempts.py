@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 from attrs import define, field
 
+from nanobanana_async._callback import Callback
 from nanobanana_async._callbacks import Callbacks
 from nanobanana_async._changes import tells
 from nanobanana_async._codec import (
@@ -113,7 +114,7 @@ class Attempts:
 
     # Records. Those of what has happened already do not raise: it has happened all the same.
 
-    async def sending(self, generation: Generation) -> None:
+    async def sending(self, generation: Generation, callback: Callback | None) -> None:
         """A submit is about to leave.
 
         Raises:
@@ -128,9 +129,8 @@ class Attempts:
             "model": generation.model,
             "request": request_record(request) if request else {},
         }
-        if generation.callback is not None:
-            data["mark"] = generation.callback.mark.hex()
-            generation.callback.number = number
+        if callback is not None:
+            data["mark"], callback.number = callback.mark.hex(), number
         await self._journal.write(Record(number, Kind.SENDING, unix_time(), data))
         generation.attempts.append(number)
         self._last_kind[number] = Kind.SENDING
@@ -155,8 +155,8 @@ class Attempts:
     async def looked(self, generation: Generation, answer: LookAnswer) -> JournalError | None:
         """Record what a look says, where it is an end; an error is returned, and logged."""
         match answer:
-            case Seen(status) if generation.attempts and (status.urls or status.state == "failed"):
-                number = generation.attempts[-1]
+            case Seen(status) if status.finished and tells(status):
+                number = _running(generation)
                 return await self._note(number, Kind.ENDED, {"status": status.raw})
         return None
 
@@ -196,14 +196,16 @@ class Attempts:
             for number in attempts:
                 self._journal.note(Record(number, Kind.ACKNOWLEDGED, unix_time()))
 
-    async def _note(self, number: int, kind: Kind, data: Mapping[str, Any]) -> JournalError | None:
+    async def _note(
+        self, number: int | None, kind: Kind, data: Mapping[str, Any]
+    ) -> JournalError | None:
         news = self._news(number, kind, data)
         return None if news is None else await self._at_once(news)
 
-    def _news(self, number: int, kind: Kind, data: Mapping[str, Any]) -> Record | None:
+    def _news(self, number: int | None, kind: Kind, data: Mapping[str, Any]) -> Record | None:
         """Return the record, to be written in this step; None where it says nothing new."""
-        last = self._last_kind.get(number)
-        if last is None or not may_follow(last, kind):
+        last = None if number is None else self._last_kind.get(number)
+        if number is None or last is None or not may_follow(last, kind):
             return None
         if kind in _LAST:
             del self._last_kind[number]
@@ -224,6 +226,13 @@ class Attempts:
         except JournalError as error:
             return _not_recorded(record, error)
         return None
+
+
+def _running(generation: Generation) -> int | None:
+    """Return the number of the attempt that became its task: with webhooks not always the last."""
+    if generation.callback is not None:
+        return generation.callback.number
+    return generation.attempts[-1] if generation.attempts else None
 
 
 def _not_recorded(record: Record, error: JournalError) -> JournalError:

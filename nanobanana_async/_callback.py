@@ -21,3 +21,7 @@ class Callback:
     """The loop's time at which it was sent; None for an attempt of an earlier client."""
     given_up: str | None = None
     """Why nobody waits for its delivery any more, though one may come."""
+    given_up_at: float = 0.0
+    """The loop's time of that."""
+    paid_twice: bool = False
+    """True once its task was counted as one too many."""

@@ -8,7 +8,7 @@ for a while: so many end that the generations must not be kept alive with them.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
@@ -21,7 +21,9 @@ from nanobanana_async._webhooks import Webhooks
 __all__ = ["Callbacks", "Known", "Over", "Owned"]
 
 _GOOD: Final = 600.0
-_REMEMBERED: Final = 1200.0
+_REMEMBERED: Final = 1_200.0
+_GIVEN_UP_KEPT: Final = 86_400.0
+_LAST: Final = frozenset({Kind.REFUSED, Kind.ENDED})
 
 
 @frozen
@@ -47,6 +49,7 @@ class Over:
         return now < self.at + _GOOD
 
 
+T = TypeVar("T")
 Known: TypeAlias = Owned | Over
 """What can be known of a token of ours."""
 
@@ -58,6 +61,8 @@ class Callbacks:
     webhooks: Webhooks | None
     _tokens: Tokens = field(init=False)
     _owned: dict[bytes, Owned] = field(factory=dict, init=False)
+    _given_up: OrderedDict[bytes, Owned] = field(factory=OrderedDict, init=False)
+    """Those that nobody waits for: what is delivered is named. For a day, the oldest first."""
     _over: OrderedDict[bytes, Over] = field(factory=OrderedDict, init=False)
     """In the order of their ends."""
 
@@ -69,8 +74,6 @@ class Callbacks:
         own = generation.request is not None and generation.request.callback_url
         if self.webhooks is None or own:
             return None
-        if generation.callback is not None:
-            generation.callback.given_up = "it was sent again"
         token, mark = self._tokens.mint()
         callback = Callback(mark, f"{self.webhooks.public_url}/{token}")
         generation.callback = callback
@@ -82,10 +85,13 @@ class Callbacks:
         if self.webhooks is None or past.mark is None:
             return
         mark = bytes.fromhex(past.mark)
-        refused = past.kind is Kind.REFUSED
-        if not (past.acknowledged or refused or past.kind is Kind.ENDED):
-            self._owned[mark] = Owned(Callback(mark, number=past.number), past)
+        if past.kind not in _LAST:
+            callback = Callback(mark, number=past.number)
+            self._owned[mark] = Owned(callback, past)
+            if past.acknowledged:
+                self.give_up(callback, "it was acknowledged without an end", now)
         elif seconds_ago < _REMEMBERED:
+            refused = past.kind is Kind.REFUSED
             self._over[mark] = Over(past.task_id, now - max(seconds_ago, 0.0), refused)
 
     def of_past(self, past: Past) -> Callback | None:
@@ -94,8 +100,10 @@ class Callbacks:
         return None if known is None else known.callback
 
     def hand_over(self, callback: Callback, generation: Generation) -> None:
-        """Let `generation` go on for an attempt of an earlier client."""
+        """Let `generation` go on with this attempt."""
         generation.callback = callback
+        callback.given_up = None
+        self._given_up.pop(callback.mark, None)
         self._owned[callback.mark] = Owned(callback, generation)
 
     def find(self, token: str) -> Known | None:
@@ -107,17 +115,36 @@ class Callbacks:
         mark = self._tokens.mark_of(token)
         if mark is None:
             raise LookupError
-        return self._owned.get(mark) or self._over.get(mark)
+        return self._owned.get(mark) or self._given_up.get(mark) or self._over.get(mark)
+
+    def give_up(self, callback: Callback, why: str, now: float) -> None:
+        """Nobody waits for its delivery any more. One that comes all the same is not lost."""
+        callback.given_up, callback.given_up_at = why, now
+        known = self._owned.pop(callback.mark, None)
+        if known is not None:
+            self._given_up[callback.mark] = known
+        self._forget_old(now)
 
     def over(
         self, callback: Callback, task_id: str | None, now: float, *, refused: bool = False
     ) -> None:
         """Its task has ended, or its attempt was refused."""
-        self._owned.pop(callback.mark, None)
+        self.forget(callback)
         self._over[callback.mark] = Over(task_id, now, refused)
-        while next(iter(self._over.values())).at + _REMEMBERED <= now:
-            self._over.popitem(last=False)
+        self._forget_old(now)
 
     def forget(self, callback: Callback) -> None:
         """It was never sent."""
         self._owned.pop(callback.mark, None)
+        self._given_up.pop(callback.mark, None)
+
+    def _forget_old(self, now: float) -> None:
+        given_up, over = self._given_up, self._over
+        while given_up and _oldest(given_up).callback.given_up_at + _GIVEN_UP_KEPT <= now:
+            given_up.popitem(last=False)
+        while over and _oldest(over).at + _REMEMBERED <= now:
+            over.popitem(last=False)
+
+
+def _oldest(kept: OrderedDict[bytes, T]) -> T:
+    return next(iter(kept.values()))

@@ -36,8 +36,8 @@ __all__ = ["LONGEST_DELIVERY", "Deliveries", "WebhookReceiver"]
 
 _logger = logging.getLogger("nanobanana_async")
 
-_NOT_KNOWN: Final = frozenset({State.SENDING, State.UNKNOWN, State.QUEUED})
-"""States without a task."""
+_RELAY_PATIENCE: Final = 10.0
+"""Seconds; the API waits for its answer for 30."""
 LONGEST_DELIVERY: Final = 65_536
 """Bytes; a status envelope has a few hundred."""
 
@@ -63,9 +63,12 @@ class Deliveries:
 
     def end(self) -> None:
         """Take nothing more from others."""
-        if self._leave_relay is not None:
-            self._leave_relay()
-            self._leave_relay = None
+        leave, self._leave_relay = self._leave_relay, None
+        if leave is not None:
+            try:
+                leave()
+            except Exception:
+                _logger.exception("The relay could not be left")
 
     async def deliver(self, body: bytes, token: str) -> int:
         """Take a delivery and return the HTTP status to answer."""
@@ -87,7 +90,8 @@ class Deliveries:
         status: int | None = None
         if self._webhooks.relay is not None:
             try:
-                status = await self._webhooks.relay.publish(body, token)
+                async with asyncio.timeout(_RELAY_PATIENCE):
+                    status = await self._webhooks.relay.publish(body, token)
             except Exception:
                 _logger.exception("The relay could not pass a delivery on")
         return HTTPStatus.SERVICE_UNAVAILABLE if status is None else status
@@ -117,16 +121,37 @@ class Deliveries:
         current = isinstance(owner, Past) or owner.callback is known.callback
         task_id = owner.task_id if current else None  # one that was sent again has another task
         tracked = self._tracker.tasks.get(status.task_id)
-        return task_id not in (None, status.task_id) or tracked not in (None, owner)
+        free = tracked is None or tracked is owner or _was_adopted(owner, tracked)
+        return task_id not in (None, status.task_id) or not free
 
     async def _told(self, known: Known, status: TaskStatus, now: float) -> int:
         if isinstance(known, Over):
             self._again(known, status)
             return HTTPStatus.OK
         owner, callback = known.owner, known.callback
-        if isinstance(owner, Generation) and _is_wanted(owner, callback):
+        if isinstance(owner, Past):
+            adopted = self._tracker.tasks.get(status.task_id)
+            if adopted is not None:
+                self._callbacks.hand_over(callback, adopted)
+                return await self._of_running(adopted, callback, status, now)
+        elif self._is_wanted(owner, callback):
             return await self._of_running(owner, callback, status, now)
         return await self._of_given_up(owner, callback, status, now)
+
+    def _is_wanted(self, generation: Generation, callback: Callback) -> bool:
+        """True where the generation goes on with this attempt.
+
+        One that has no task yet goes on with any that is told of.
+        """
+        if self._is_unknown(generation):
+            return True
+        runs = generation.state in (State.RUNNING, State.STUCK)
+        return runs and generation.callback is callback
+
+    def _is_unknown(self, generation: Generation) -> bool:
+        if generation.state is State.UNKNOWN:
+            return self._submits.is_awaited(generation)
+        return generation.state in (State.SENDING, State.QUEUED)
 
     def _again(self, over: Over, status: TaskStatus) -> None:
         """The first end counts: a second delivery changes nothing."""
@@ -141,9 +166,8 @@ class Deliveries:
     async def _of_running(
         self, generation: Generation, callback: Callback, status: TaskStatus, now: float
     ) -> int:
-        if generation.state in _NOT_KNOWN:
-            generation.callback, callback.given_up = callback, None
-            self._submits.found(generation, status.task_id, now)
+        if self._is_unknown(generation):
+            self._submits.found(generation, callback, status.task_id, now)
         if self._webhooks.confirm:
             if not self._looked_for(generation, status):
                 return HTTPStatus.SERVICE_UNAVAILABLE
@@ -157,8 +181,8 @@ class Deliveries:
     def _looked_for(self, generation: Generation, status: TaskStatus) -> bool:
         """Have the API itself asked how it ended; False where this client asks nothing more."""
         try:
-            if status.finished:
-                self._dispatcher.look(generation)
+            if status.finished and not self._dispatcher.look(generation):
+                generation.said_to_have_ended = True
         except NanoBananaError:
             return False
         return True
@@ -173,16 +197,20 @@ class Deliveries:
             self._name(owner, callback, status)
         if status.finished and tells(status):
             self._callbacks.over(callback, status.task_id, now)
-        self._dispatcher.stop_submits(await self._attempts.delivered(callback.number, status))
+        not_recorded = await self._attempts.delivered(callback.number, status)
+        self._dispatcher.stop_submits(not_recorded)
+        if not_recorded is not None and callback.given_up is None:
+            self._name(owner, callback, status)
         return HTTPStatus.OK
 
     def _name(self, owner: Generation | Past, callback: Callback, status: TaskStatus) -> None:
         """Log what was told too late, or of a task that there is another one for."""
         extra = {"task_id": status.task_id, "urls": status.urls}
         if isinstance(owner, Generation) and _was_sent_again(owner, callback):
-            self._counters.paid_twice += status.finished
+            self._counters.paid_twice += not callback.paid_twice
+            callback.paid_twice = True
             _logger.error(
-                "Paid twice: the request of task %s was sent again, as task %s: %s",
+                "Paid twice: task %s is of a request that has another task, %s: %s",
                 status.task_id,
                 owner.task_id or "that is not known yet",
                 _end(status),
@@ -190,9 +218,9 @@ class Deliveries:
             )
         else:
             _logger.error(
-                "Task %s was delivered after %s: %s",
+                "Task %s was delivered, and nobody waits for it (%s): %s",
                 status.task_id,
-                callback.given_up or "its caller had left",
+                callback.given_up or "it was left by an earlier client",
                 _end(status),
                 extra=extra,
             )
@@ -225,14 +253,9 @@ class WebhookReceiver:
         return await deliveries.deliver(body, token)
 
 
-def _is_wanted(generation: Generation, callback: Callback) -> bool:
-    """True where the task that is told of is the one that the generation goes on with.
-
-    One in line to be sent again goes on with any of its attempts.
-    """
-    if generation.state is State.QUEUED:
-        return True
-    return callback.given_up is None and generation.state is not State.WITHDRAWN
+def _was_adopted(owner: Generation | Past, tracked: Generation) -> bool:
+    """True for a task of an earlier client that somebody has taken up by its id."""
+    return isinstance(owner, Past) and tracked.callback is None
 
 
 def _was_sent_again(generation: Generation, callback: Callback) -> bool:

@@ -21,7 +21,6 @@ from attrs import define, field
 
 from nanobanana_async._alarm import Alarm
 from nanobanana_async._attempts import Attempts
-from nanobanana_async._callbacks import Callbacks
 from nanobanana_async._codec import (
     BalanceAnswer,
     Busy,
@@ -85,7 +84,6 @@ class Dispatcher:
     _submits: Submits
     _tracker: Tracker
     _attempts: Attempts
-    _callbacks: Callbacks
     _loop: asyncio.AbstractEventLoop
     _base_url: str
     _connect_patience: float
@@ -138,12 +136,17 @@ class Dispatcher:
         """A caller stops waiting; True where it was not sent yet and is withdrawn."""
         return self._submits.leave(generation)
 
-    def look(self, generation: Generation) -> None:
-        """Look at a task now; joins a look that is under way. Raises what `check` raises."""
+    def look(self, generation: Generation) -> bool:
+        """Look at a task now; False where that joins a look that is under way.
+
+        Raises what `check` raises.
+        """
         self.check()
-        if self._tracker.schedule.take(generation):
-            self._asked.append(generation)
-            self._alarm.ring()
+        if not self._tracker.schedule.take(generation):
+            return False
+        self._asked.append(generation)
+        self._alarm.ring()
+        return True
 
     def ask_balance(self) -> asyncio.Future[BalanceAnswer]:
         """Queue a balance query; the future holds what its answer means.
@@ -254,21 +257,25 @@ class Dispatcher:
 
     async def _submit(self, post: Post, attempt: Attempt) -> None:
         generation = post.generation
-        self._callbacks.announce(generation)
         try:
-            await self._attempts.sending(generation)
+            await self._attempts.sending(generation, post.callback)
         except JournalError as error:
             now = self._loop.time()
             self._gateway.withdraw(attempt, now)
             self._submits.not_recorded(post, error, now)
             self.stop_submits(error)
         else:
-            if generation.waiters and self.stopped_by is None:
+            if self._is_wanted(generation):
                 await self._post(post, attempt)
-            else:  # while it was written down
+            else:
                 await self._withdraw(post, attempt)
         del self._posts[generation]  # only now: a crash in between would lose it
         self._alarm.ring()
+
+    def _is_wanted(self, generation: Generation) -> bool:
+        """False where it need not leave: while it was written down much may have happened."""
+        found = generation.state is not State.SENDING
+        return generation.waiters > 0 and self.stopped_by is None and not found
 
     async def _withdraw(self, post: Post, attempt: Attempt) -> None:
         """Nobody wants it any more, and it has not left: nothing is paid."""
@@ -280,7 +287,7 @@ class Dispatcher:
 
     async def _post(self, post: Post, attempt: Attempt) -> None:
         """Send a submit that is on record. What came of it is, too, before anybody is told."""
-        body, callback = post.generation.body, post.generation.callback
+        body, callback = post.generation.body, post.callback
         sent_at = self._loop.time()
         if callback is not None and callback.url is not None:
             body, callback.sent_at = with_callback(body, callback.url), sent_at
@@ -397,7 +404,7 @@ class Dispatcher:
         self.stopped_by = error
         self.stopping.set()
         self._submits.fail_all(error)
-        self._submits.give_up_all()
+        self._submits.give_up_all(self._loop.time())
         self._fail_asked(error, started_until=inf)
         for generation in self._tracker.tasks.values():
             generation.fail_waiters(fresh(error, generation.task_id))
@@ -407,7 +414,7 @@ class Dispatcher:
         self.stop(error)
         for generation in self._posts:
             if generation.state is State.SENDING:
-                self._submits.lost(generation, error)
+                self._submits.lost(generation, error, self._loop.time())
             else:  # the crash was in applying its answer
                 generation.fail(fresh(error, generation.task_id))
         self._posts.clear()

@@ -135,7 +135,6 @@ class Engine:
             self.submits,
             self.tracker,
             self.attempts,
-            self.callbacks,
             self.loop,
             settings.base_url,
             inf if patience is None else patience,
@@ -357,6 +356,7 @@ class Engine:
         """Return the figures of this moment."""
         now, counters = self.loop.time(), self._counters
         self._slots.expire(now)
+        self.submits.expire(now)
         return Statistics(
             queued=len(self.submits),
             queued_bulk=self.submits.queued_bulk,

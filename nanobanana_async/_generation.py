@@ -73,6 +73,8 @@ class Generation:
     answered_at: float | None = None
     """The loop's time at which the submit was answered; None where it is not ours."""
     checks: int = 0
+    said_to_have_ended: bool = False
+    """True where a delivery that is not believed came while a look was under way: once more."""
     ran_until: float = 0.0
     """The greatest age at which it was seen running."""
     status: TaskStatus | None = None

@@ -155,7 +155,7 @@ class Resumption:
             return False
         left = past.sent_at + webhooks.unknown_patience - unix_time()
         if left <= 0:
-            callback.given_up = "its submit was reported as unknown"
+            engine.callbacks.give_up(callback, "its submit was reported as unknown", now)
             return False
         generation = _generation(past, now)
         generation.state = State.UNKNOWN

@@ -13,6 +13,7 @@ from typing import Final, assert_never
 
 from attrs import define, field, frozen
 
+from nanobanana_async._callback import Callback
 from nanobanana_async._callbacks import Callbacks
 from nanobanana_async._codec import Accepted, Broken, Busy, Limited, Refused, SubmitAnswer
 from nanobanana_async._counters import Counters
@@ -52,6 +53,8 @@ class Post:
     """A submit that was decided on: it has its slot."""
 
     generation: Generation
+    callback: Callback | None
+    """Where the end of this attempt is told."""
     credit_probe: int
     """Its number as a probe of the account's credit; 0 where it is none."""
     doubt_probe: int
@@ -120,7 +123,10 @@ class Submits:
         generation = self._queue.pop(now)
         self._slots.take(generation)
         generation.apply(Event.SENT)
-        return Post(generation, self._credit.enter(), self._doubt.enter())
+        if generation.callback is not None:
+            self._callbacks.give_up(generation.callback, "it was sent again", now)
+        callback = self._callbacks.announce(generation)
+        return Post(generation, callback, self._credit.enter(), self._doubt.enter())
 
     def answered(
         self, post: Post, answer: SubmitAnswer | NotSent, *, sent_at: float, now: float
@@ -129,7 +135,7 @@ class Submits:
         generation = post.generation
         self._learn(post, answer, now)
         if generation.state is not State.SENDING:
-            self._overtaken(generation, answer)
+            self._overtaken(post, answer, now)
             return
         match answer:
             case Accepted(task_id) if task_id in self._tracker.tasks:
@@ -158,22 +164,21 @@ class Submits:
 
     def withdrawn(self, post: Post, now: float) -> None:
         """It was decided on, and not sent."""
-        self._return_probes(post, now)
-        self._not_sent(post.generation)
-        self._go_back(post.generation, now, wait=0.0)
+        self._not_sent(post, now)
+        if post.generation.state is State.SENDING:  # else another attempt of it was delivered
+            self._go_back(post.generation, now, wait=0.0)
 
     def not_recorded(self, post: Post, error: JournalError, now: float) -> None:
         """It was not sent, since the journal could not be written."""
-        self._return_probes(post, now)
-        self._not_sent(post.generation)
-        self._refuse(post.generation, fresh(error), now)
+        self._not_sent(post, now)
+        if post.generation.state is State.SENDING:
+            self._refuse(post.generation, fresh(error), now)
 
-    def _not_sent(self, generation: Generation) -> None:
-        if generation.callback is not None:
-            self._callbacks.forget(generation.callback)
-            generation.callback = None
-
-    def _return_probes(self, post: Post, now: float) -> None:
+    def _not_sent(self, post: Post, now: float) -> None:
+        if post.callback is not None:
+            self._callbacks.forget(post.callback)
+            if post.generation.callback is post.callback:
+                post.generation.callback = None
         self._credit.probe_told_nothing(post.credit_probe, now)
         self._doubt.probe_told_nothing(post.doubt_probe, now)
 
@@ -255,17 +260,18 @@ class Submits:
             self._resubmit(generation, now)
         else:
             self._slots.keep(generation, now + self._hold_of(generation))
-            self.lost(generation, cause)
+            self.lost(generation, cause, now)
 
-    def lost(self, generation: Generation, cause: NanoBananaError) -> None:
+    def lost(self, generation: Generation, cause: NanoBananaError, now: float) -> None:
         """It may have been accepted: said loudly, and never sent again."""
         generation.apply(Event.LOST)
-        self._give_up(generation, cause)
+        self._give_up(generation, cause, now)
 
-    def _give_up(self, generation: Generation, cause: NanoBananaError) -> None:
+    def _give_up(self, generation: Generation, cause: NanoBananaError, now: float) -> None:
         self._counters.unknown += 1
         if generation.callback is not None:
-            generation.callback.given_up = "its submit was reported as unknown"
+            why = "its submit was reported as unknown"
+            self._callbacks.give_up(generation.callback, why, now)
         generation.fail(submit_unknown(generation, cause))
 
     # Submits whose answer was lost, and whose delivery may come
@@ -276,24 +282,31 @@ class Submits:
         self._awaited_until = min(self._awaited_until, until)
         self._slots.keep(generation, until)
 
-    def found(self, generation: Generation, task_id: str, now: float) -> None:
+    def found(self, generation: Generation, callback: Callback, task_id: str, now: float) -> None:
         """A delivery tells of a task before the submit's answer did, or instead of it.
 
-        It may be in line to be sent again: then it is not.
+        `callback` is that of any attempt: it may have been sent again meanwhile, or be in line for
+        that. Then what the last one comes to is nobody's.
         """
         self._counters.found += 1
         self._doubt.open()
         self._unknown_in_a_row = 0
-        callback = generation.callback
-        sent_at = callback.sent_at if callback is not None else None
+        last = generation.callback
         if generation.state is State.SENDING:
-            self._slots.accepted(generation)
+            if last is callback:
+                self._slots.accepted(generation)
         elif generation.state is State.UNKNOWN:
             del self._awaited[generation]
             self._slots.found(generation)
+            if last is not callback:
+                self._hold_for_another(generation, now)
         else:
             self._queue.remove(generation)
             self._slots.adopt(generation)
+        if last is not None and last is not callback:
+            self._callbacks.give_up(last, "another attempt was delivered", now)
+        self._callbacks.hand_over(callback, generation)
+        sent_at = callback.sent_at
         if sent_at is None:
             generation.apply(Event.FOUND)
             generation.task_id = task_id
@@ -315,7 +328,7 @@ class Submits:
                 if generation.resubmit_unknown and generation.waiters:
                     self._send_again(generation, cause)
                 else:
-                    self._give_up(generation, cause)
+                    self._give_up(generation, cause, now)
         self._awaited_until = min((until for until, _ in self._awaited.values()), default=inf)
 
     def _send_again(self, generation: Generation, cause: NanoBananaError) -> None:
@@ -324,32 +337,63 @@ class Submits:
         generation.apply(Event.RESUBMITTED)
         self._queue.push_front(generation, bulk=generation.bulk)
 
-    def give_up_all(self) -> None:
+    def give_up_all(self, now: float) -> None:
         """Nothing goes on with this client: whoever waits for a delivery is told."""
         awaited, self._awaited = self._awaited, {}
         for generation, (_, cause) in awaited.items():
-            self._give_up(generation, cause)
+            self._give_up(generation, cause, now)
 
-    def _overtaken(self, generation: Generation, answer: SubmitAnswer | NotSent) -> None:
-        """Its delivery came before its answer: it is tracked, or has ended, already."""
+    def is_awaited(self, generation: Generation) -> bool:
+        """True while its answer is lost and a delivery may find it."""
+        return generation in self._awaited
+
+    def _overtaken(self, post: Post, answer: SubmitAnswer | NotSent, now: float) -> None:
+        """A delivery, of this attempt or an earlier one, came before the answer.
+
+        The generation is tracked, or has ended, already. Another task that this attempt may have
+        started is nobody's, but it runs: it has a slot.
+        """
+        generation = post.generation
+        own = generation.callback is post.callback
         match answer:
             case Accepted(task_id) if task_id != generation.task_id:
-                self._counters.paid_twice += 1
+                self._paid_twice(post, task_id)
+                self._hold_for_another(generation, now)
+            case Broken() if not own:
+                self._counters.unknown += 1
                 _logger.error(
-                    "Two tasks for one submit, which may be paid twice: %s was delivered, and the "
-                    "answer names %s",
+                    "The request of task %s was sent again, and that may have been accepted, too",
                     generation.task_id,
-                    task_id,
-                    extra={"task_ids": (generation.task_id, task_id)},
+                    extra={"task_id": generation.task_id},
                 )
+                self._hold_for_another(generation, now)
             case Accepted() | Broken():
                 pass
-            case _:
+            case _ if own:
                 _logger.warning(
                     "Task %s was delivered, though its submit was refused",
                     generation.task_id,
                     extra={"task_id": generation.task_id},
                 )
+            case _ if post.callback is not None:
+                self._callbacks.over(post.callback, None, now, refused=True)
+
+    def _paid_twice(self, post: Post, task_id: str) -> None:
+        self._counters.paid_twice += 1
+        if post.callback is not None:
+            post.callback.paid_twice = True
+        delivered = post.generation.task_id
+        _logger.error(
+            "Two tasks for one request, which is paid twice: %s was delivered, and %s accepted",
+            delivered,
+            task_id,
+            extra={"task_ids": (delivered, task_id)},
+        )
+
+    def _hold_for_another(self, generation: Generation, now: float) -> None:
+        ghost = object()
+        self._slots.adopt(ghost)
+        self._slots.keep(ghost, now + self._hold_of(generation))
 
     def _hold_of(self, generation: Generation) -> float:
         """Return for how long a submit that may be running keeps its slot."""

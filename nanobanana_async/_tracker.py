@@ -115,6 +115,8 @@ class Tracker:
     ) -> None:
         """Apply the answer to a status check."""
         generation.checks += 1
+        if self.tasks.get(str(generation.task_id)) is not generation:
+            return  # a delivery told of its end meanwhile
         match answer:
             case Seen(status):
                 if generation.seen_at is None:
@@ -187,6 +189,9 @@ class Tracker:
                 self._stuck(generation)
         gap = _STUCK_GAP if generation.state is State.STUCK else 0.0
         self.schedule.seen(generation, age, told_at, told_at + gap)
+        if generation.said_to_have_ended:
+            generation.said_to_have_ended = False
+            self.schedule.again(generation, told_at, told_at)
 
     def _learn_survival(self, generation: Generation, age: float) -> None:
         if generation.answered_at is not None:  # of others' tasks neither class nor age is certain
@@ -286,7 +291,7 @@ class Tracker:
         if status is not None and status.finished and tells(status):
             self.callbacks.over(callback, status.task_id, now)
         else:
-            callback.given_up = "its end was not to be had"
+            self.callbacks.give_up(callback, "its end was not to be had", now)
 
     def _lose(self, generation: Generation, error: NanoBananaError) -> None:
         self.counters.failed += 1

@@ -3,12 +3,9 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from attrs import define
 
 from nanobanana_async import (
     APIStatusError,
@@ -26,82 +23,18 @@ from nanobanana_async import (
 )
 from nanobanana_async._wire import NoAnswerError, NotSentError, Reply
 from nanobanana_async.emulator import Stuck
-from tests.emulated import EPOCH, Answer, Wire, emulated, envelope
+from tests.emulated import envelope
+from tests.hooked import HOOKS, URL, accepts, held, loses, service, told, unix_time
 from tests.memory_journal import MemoryJournal
 
 pytestmark = pytest.mark.virtual_time
 
-HOOKS = Webhooks(public_url="http://127.0.0.1:1/hooks", secret="a secret of the tests")
-URL = "https://pictures.example/cat.png"
-
 
 @pytest.fixture(autouse=True)
 def _wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wall clock goes with the loop's."""
-
-    def now() -> float:
-        return EPOCH + asyncio.get_running_loop().time()
-
-    monkeypatch.setattr(_attempts, "unix_time", now)
+    monkeypatch.setattr(_attempts, "unix_time", unix_time)
     monkeypatch.setattr(_attempts, "first_number", lambda: 0)
-    monkeypatch.setattr(_resume, "unix_time", now)
-
-
-def told(task_id: str, state: str = "success", **more: Any) -> bytes:
-    """The body of a delivery."""
-    data = {"taskId": task_id, "state": state, **more}
-    if state == "success":
-        data.setdefault("resultJson", json.dumps({"resultUrls": [URL]}))
-    return json.dumps({"code": 200, "message": "ok", "data": data}).encode()
-
-
-@define
-class Service:
-    """A client with webhooks, and the API that it talks to."""
-
-    client: NanoBananaClient
-    wire: Wire
-
-    def token(self, submit: int = 0) -> str:
-        """The token that went out with this submit."""
-        bodies = [json.loads(call.body) for _, call in self.wire.calls if call.body]
-        assert bodies[submit]["request_type"] == "callback"
-        url, _, token = str(bodies[submit]["callback_url"]).rpartition("/")
-        assert url == HOOKS.public_url
-        return token
-
-    async def deliver(self, body: bytes, submit: int = 0) -> int:
-        return await self.client.webhooks.deliver(body, self.token(submit))
-
-    @property
-    def looks(self) -> int:
-        return self.wire.sent("GET")
-
-
-@asynccontextmanager
-async def service(webhooks: Webhooks = HOOKS, **options: Any) -> AsyncIterator[Service]:
-    settings = {"service": options.pop("service", Stuck(3_600.0))}
-    client = {"webhooks": webhooks, "base_url": "http://127.0.0.1:1", **options}
-    async with emulated(client=client, **settings) as (opened, wire):
-        yield Service(opened, wire)
-
-
-def accepts(*ids: str) -> Any:
-    """Answers submits with these ids, in turn."""
-    left = iter(ids)
-
-    def answer(call: Any) -> Answer:
-        return envelope(200, data={"taskId": next(left)}) if call.method == "POST" else None
-
-    return answer
-
-
-def held(reply: "asyncio.Future[Reply]") -> Any:
-    return lambda call: reply if call.method == "POST" else None
-
-
-def loses(call: Any) -> Answer:
-    return NoAnswerError("lost") if call.method == "POST" else None
+    monkeypatch.setattr(_resume, "unix_time", unix_time)
 
 
 async def test_a_delivery_ends_the_wait_and_takes_no_look() -> None:
