@@ -68,6 +68,8 @@ async def until_running(emulator: Emulator, tasks: int) -> None:
 async def test_pictures_are_drawn_one_at_a_time_and_told_by_webhooks(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Before it has seen any, a client with one slot takes twenty pictures for five minutes.
+    monkeypatch.setattr(aiohttp_app, "LONGEST_WAIT", 600.0)
     async with (
         emulated(monkeypatch, LogNormal(0.02, 0.3)) as emulator,
         running(listener),
