@@ -34,6 +34,7 @@ from nanobanana_async._journal import Journal
 from nanobanana_async._limits import Limits
 from nanobanana_async._many import GenerateMany, Requests, check_source
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics
+from nanobanana_async._observer import Observer, Watch
 from nanobanana_async._picture import Picture
 from nanobanana_async._polling import Polling
 from nanobanana_async._resume import Resumption
@@ -113,6 +114,8 @@ class NanoBananaClient:
             an SQLite file, or a `Journal`. `resume` hands out what earlier clients left in it.
         webhooks: have the API tell how tasks end, at a URL of yours; tasks are then looked at only
             where a delivery seems to be lost. See `webhooks`.
+        telemetry: `nanobanana_async.telemetry.Telemetry` makes OpenTelemetry's spans and metrics of
+            what the client does; None for none.
         private_hosts: fetch pictures from private addresses too. Otherwise public ones alone are
             asked, and this machine where `base_url` is on it. Where a proxy or a session's own
             kind of connector resolves names, only addresses in URLs can be checked.
@@ -144,6 +147,7 @@ class NanoBananaClient:
         ssl: SSLContext | bool = True,
         journal: Journal | str | os.PathLike[str] | None = None,
         webhooks: Webhooks | None = None,
+        telemetry: Observer | None = None,
         private_hosts: bool = False,
         transport: Transport | None = None,
     ) -> None:
@@ -182,6 +186,7 @@ class NanoBananaClient:
             unknown_hold=unknown_hold,
             stuck_after=stuck_after,
             webhooks=_webhooks_for(self._root, webhooks),
+            watch=_watch(telemetry),
         )
         self._downloads: Downloader | None = None
         self._closed = False
@@ -302,10 +307,12 @@ class NanoBananaClient:
             TypeError: `requests` is a single prompt, or nothing that can be iterated over.
         """
         check_source(requests)
+        watch = self._settings.watch
+        caller = None if watch is None else watch.caller()
 
         def prepare(request: ImageRequest) -> Generation:
             engine.dispatcher.check()
-            return self._prepare(request, resubmit_unknown, bulk=True)
+            return self._prepare(request, resubmit_unknown, bulk=True, caller=caller)
 
         engine = self._live()
         return GenerateMany(engine, requests, prepare, self._seconds(timeout))
@@ -524,15 +531,20 @@ class NanoBananaClient:
         if self._downloads is None:
             sessions = self._connections.download_sessions(self._root, self._hosts)
             hops = Hops(sessions, self._hosts, self._settings.request_timeout)
-            self._downloads = Downloader(hops, engine.random)
+            self._downloads = Downloader(hops, engine.random, self._settings.watch)
         return self._downloads
 
     def _prepare(
-        self, request: ImageRequest, resubmit_unknown: bool | None, *, bulk: bool = False
+        self,
+        request: ImageRequest,
+        resubmit_unknown: bool | None,
+        *,
+        bulk: bool,
+        caller: object = None,
     ) -> Generation:
         """Check a request and make it ready to be queued."""
         spec = checked(request, self._model)
-        return Generation(
+        generation = Generation(
             spec.name,
             service_class(request, spec),
             request,
@@ -543,6 +555,9 @@ class NanoBananaClient:
             if resubmit_unknown is None
             else resubmit_unknown,
         )
+        if self._settings.watch is not None:
+            generation.trace = self._settings.watch.began(generation, caller)
+        return generation
 
     async def _wait(
         self,
@@ -578,6 +593,14 @@ def _webhooks_for(root: URL, webhooks: Webhooks | None) -> Webhooks | None:
             "http is for an API on this machine, such as the emulator"
         )
     return webhooks
+
+
+def _watch(telemetry: Observer | None) -> Watch | None:
+    if telemetry is None:
+        return None
+    if isinstance(telemetry, type) or not isinstance(telemetry, Observer):
+        raise TypeError(f"telemetry must be Telemetry(), not {telemetry!r}")
+    return Watch(telemetry)
 
 
 def _check_limits(limits: Limits) -> None:

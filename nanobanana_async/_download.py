@@ -16,6 +16,7 @@ from attrs import define
 from nanobanana_async._errors import DownloadError
 from nanobanana_async._hops import Hops, TryAgainError
 from nanobanana_async._models import ImageResult
+from nanobanana_async._observer import Watch
 from nanobanana_async._picture import LONGEST_MAGIC, Format, Inspector, Picture
 from nanobanana_async._retry import Backoff
 from nanobanana_async._storage import Sink, Storage
@@ -50,6 +51,7 @@ class Downloader:
 
     hops: Hops
     random: Random
+    watch: Watch | None = None
 
     async def fetch(
         self,
@@ -70,6 +72,21 @@ class Downloader:
         """
         if expected not in (None, *_FORMATS):
             raise ValueError(f"expected must be png, jpeg or None, not {expected!r}")
+        fetched = self._fetch(
+            url, storage, name, task_id=task_id, expected=expected, longest=longest
+        )
+        return await (fetched if self.watch is None else self.watch.download(task_id, fetched))
+
+    async def _fetch(
+        self,
+        url: str,
+        storage: Storage,
+        name: str,
+        *,
+        task_id: str,
+        expected: Format | None,
+        longest: int,
+    ) -> Picture:
         for failures in range(1, _TRIES + 1):
             try:
                 return await self._fetch_once(url, storage, name, expected, longest)

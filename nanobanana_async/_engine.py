@@ -40,6 +40,7 @@ from nanobanana_async._learned import LearnedSchedule
 from nanobanana_async._lifecycle import State
 from nanobanana_async._limits import Limits
 from nanobanana_async._models import Statistics
+from nanobanana_async._observer import Watch
 from nanobanana_async._polling import Polling
 from nanobanana_async._schedule import Schedule
 from nanobanana_async._service_times import LearnedTimes
@@ -72,6 +73,7 @@ class Settings:
     unknown_hold: float
     stuck_after: float
     webhooks: Webhooks | None = None
+    watch: Watch | None = None
 
 
 class _Finished(Exception):  # noqa: N818 - ends the task group, is no error
@@ -96,6 +98,7 @@ class Engine:
         self.loop = asyncio.get_running_loop()
         self._transport = transport
         self._settings = settings
+        self.watch = settings.watch
         # From the global generator, so that a program that seeds that one is repeatable.
         self.random = random = Random(getrandbits(64))
         self._counters = Counters(self.loop.time())
@@ -271,10 +274,7 @@ class Engine:
                 error = failed
                 return
             async with asyncio.TaskGroup() as group:
-                self._started.set_result(group)
-                if self.deliveries is not None:
-                    self.deliveries.begin()
-                group.create_task(self.dispatcher.run(group))
+                self._opened(group)
                 try:
                     await self._wait_for_the_end(error)
                 except (KeyboardInterrupt, SystemExit) as struck_here:
@@ -299,10 +299,20 @@ class Engine:
             if self.deliveries is not None:
                 self.deliveries.end()
             self.dispatcher.cut_off(error)
+            if self.watch is not None:
+                self.watch.closed()
             self._name_unfinished()
             await self._end_readers()
             await self.attempts.aclose()
             await self._transport.aclose()
+
+    def _opened(self, group: asyncio.TaskGroup) -> None:
+        self._started.set_result(group)
+        if self.deliveries is not None:
+            self.deliveries.begin()
+        if self.watch is not None:
+            self.watch.opened(self.statistics)
+        group.create_task(self.dispatcher.run(group))
 
     def _owner_ended(self, owner: asyncio.Task[None]) -> None:
         if not owner.cancelled():

@@ -14,6 +14,7 @@ from nanobanana_async._changes import Changes, tells
 from nanobanana_async._errors import NanoBananaError
 from nanobanana_async._lifecycle import Event, State, advance
 from nanobanana_async._models import ImageRequest, ImageResult, TaskStatus
+from nanobanana_async._observer import Trace
 from nanobanana_async._service_times import ServiceClass
 from nanobanana_async._unawaited import name_unawaited
 
@@ -66,6 +67,8 @@ class Generation:
     """Numbers in the journal of its submits that may have been accepted."""
     callback: Callback | None = None
     """Where the end of its last submit is told; None where it is found out by looks alone."""
+    trace: Trace | None = None
+    """Who watches it; None where nobody does, or it has been told how it ended."""
 
     # What looks have taught.
     age_from: float = 0.0
@@ -88,6 +91,8 @@ class Generation:
     """Looks in a row that were answered with "no such task"."""
     missing_at: float | None = None
     """The loop's time of the first of them."""
+    lag: float | None = None
+    """Seconds from its end to the look that saw it; None before that, or where not known."""
     unreadable_at: float | None = None
     """The loop's time at which it was first seen finished without a readable result."""
 
@@ -97,6 +102,8 @@ class Generation:
     def apply(self, event: Event) -> bool:
         """Move on in the table of `_lifecycle`; False where the event changes nothing."""
         before, self.state = self.state, advance(self.state, event)
+        if self.trace is not None and self.state is not before:
+            self.trace.moved(self.state)
         return self.state is not before
 
     @property
@@ -105,7 +112,19 @@ class Generation:
         handle = self.handle() if self.handle else None
         return self.waiters > 0 or bool(self.lookers) or handle is not None
 
+    def cancelled(self) -> None:
+        """One who waits is cancelled. If it was the last, what is watched ends here."""
+        handle = self.handle() if self.handle else None
+        if self.waiters <= 1 and handle is None:
+            self._end_trace(asyncio.CancelledError())
+
+    def _end_trace(self, error: BaseException | None) -> None:
+        if self.trace is not None:
+            trace, self.trace = self.trace, None
+            trace.ended(error)
+
     def succeed(self, result: ImageResult) -> None:
+        self._end_trace(None)
         if not self.result.done():
             self.result.set_result(result)
         self.name_unawaited()
@@ -126,6 +145,7 @@ class Generation:
         self.name_unawaited()
 
     def _give(self, error: NanoBananaError) -> None:
+        self._end_trace(error)
         if self.accepted is not None:
             fail(self.accepted, error)
         fail(self.result, error)

@@ -181,6 +181,8 @@ class Resumption:
     def _await(self, index: int, past: Past, generation: Generation) -> None:
         generation.attempts = [past.number]
         generation.waiters += 1
+        if self._engine.watch is not None and generation.trace is None:
+            generation.trace = self._engine.watch.began(generation)
         generation.result.add_done_callback(partial(self._over, index, past, generation))
 
     def _over(

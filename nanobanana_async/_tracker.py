@@ -273,7 +273,7 @@ class Tracker:
         del self.tasks[str(generation.task_id)]
         seconds = _service_time(generation, now)
         self._learn_end(generation, seconds, now)
-        lag = _lag(generation, seconds, now)
+        lag = generation.lag = _lag(generation, seconds, now)
         self.counters.finished(now, generation.checks, lag, seconds)
         _logger.debug(
             "Task %s ended: %s",

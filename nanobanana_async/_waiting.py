@@ -44,6 +44,7 @@ async def wait(
             generation.told |= future is generation.result
             return value
     except asyncio.CancelledError:
+        generation.cancelled()
         dispatcher.leave(generation)
         raise
     except NanoBananaError:

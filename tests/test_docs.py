@@ -15,7 +15,14 @@ from nanobanana_async.emulator import Emulator
 
 ROOT = Path(__file__).parent.parent
 # Explanations have none.
-EXAMPLES = {"README.md": 4, "bulk.md": 1, "journal.md": 1, "tutorial.md": 6, "webhooks.md": 2}
+EXAMPLES = {
+    "README.md": 4,
+    "bulk.md": 1,
+    "journal.md": 1,
+    "telemetry.md": 1,
+    "tutorial.md": 6,
+    "webhooks.md": 2,
+}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
