@@ -1,0 +1,1 @@
+"""A web app that draws: see docs/web-backends.md."""
