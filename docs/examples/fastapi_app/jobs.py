@@ -44,7 +44,7 @@ class Jobs:
 
     def __init__(self, client: NanoBananaClient, folder: Path, worker: int) -> None:
         self._client = client
-        self._store = Store(folder / "jobs.db")
+        self._store = Store(folder)
         self._pictures = LocalFolder(folder / "pictures")
         self._worker = worker
         self._running: set[asyncio.Task[Any]] = set()
@@ -53,7 +53,6 @@ class Jobs:
 
     async def open(self) -> None:
         """Take up what the process before this one left. The client is open."""
-        await self._store.open()
         left = self._client.resume()
         for request in left.left.values():
             await self._sent(str(request.key), request.prompt)

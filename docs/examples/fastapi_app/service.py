@@ -13,6 +13,7 @@ from types import FrameType
 from nanobanana_async import JournalInUseError, Limits, NanoBananaClient, Webhooks
 
 from .jobs import Jobs
+from .relay import SharedRelay
 
 HOOKS = "/hooks/nanobanana"
 
@@ -64,7 +65,8 @@ class Service:
 async def serving(settings: Settings) -> AsyncIterator[Service]:
     """Open what a worker needs, take up what its forerunner left, and close it all."""
     settings.folder.mkdir(parents=True, exist_ok=True)
-    client, worker = await _first_free(settings)
+    relay = SharedRelay(settings.folder) if settings.workers > 1 else None
+    client, worker = await _first_free(settings, relay)
     jobs = Jobs(client, settings.folder, worker)
     closing: list[asyncio.Task[None]] = []
 
@@ -82,12 +84,16 @@ async def serving(settings: Settings) -> AsyncIterator[Service]:
         jobs.stop()
         await asyncio.gather(client.aclose(), *closing)
         await jobs.aclose()
+        if relay:
+            await relay.aclose()
 
 
-async def _first_free(settings: Settings) -> tuple[NanoBananaClient, int]:
+async def _first_free(
+    settings: Settings, relay: SharedRelay | None
+) -> tuple[NanoBananaClient, int]:
     """Become the first worker that nobody is: a journal has one owner, also after a crash."""
     for worker in range(1, settings.workers + 1):
-        client = _client(settings, worker)
+        client = _client(settings, worker, relay)
         try:
             return await client.__aenter__(), worker
         except JournalInUseError:
@@ -95,12 +101,15 @@ async def _first_free(settings: Settings) -> tuple[NanoBananaClient, int]:
     raise RuntimeError(f"There are {settings.workers} workers already: see WEB_CONCURRENCY")
 
 
-def _client(settings: Settings, worker: int) -> NanoBananaClient:
-    url = settings.public_url
+def _client(settings: Settings, worker: int, relay: SharedRelay | None) -> NanoBananaClient:
+    webhooks = None
+    if settings.public_url:
+        url = settings.public_url + HOOKS
+        webhooks = Webhooks(public_url=url, secret=settings.secret, relay=relay)
     return NanoBananaClient(
         journal=settings.folder / f"journal-{worker}.db",
         limits=settings.limits.share(worker, of=settings.workers),
-        webhooks=Webhooks(public_url=url + HOOKS, secret=settings.secret) if url else None,
+        webhooks=webhooks,
     )
 
 

@@ -1,26 +1,20 @@
-"""The jobs, in a small database that all worker processes share.
+"""The jobs, in a table that all worker processes share.
 
-Take the table into the database that you have anyway. What matters: `add` has it on the disk before
-it returns, and ends with one row however often it is called.
+Take the table into the database that you have anyway. What matters: `add` has the job on the disk
+before it returns, and ends with one row however often it is called.
 """
 
-import asyncio
-import sqlite3
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
+
+from .database import Database
 
 State = Literal["queued", "submitted", "processing", "done", "failed"]
 
-T = TypeVar("T")
-
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
-PRAGMA busy_timeout = 10000;
 CREATE TABLE IF NOT EXISTS jobs (
     id TEXT PRIMARY KEY,
     worker INTEGER NOT NULL,
@@ -64,72 +58,58 @@ class Job:
 
 
 class Store:
-    """All access is in one thread, so that no disk holds up the event loop."""
+    """The table, and the few things that happen to it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._thread = ThreadPoolExecutor(1, "jobs")
-        self._database: sqlite3.Connection
-
-    async def open(self) -> None:
-        """Make the table where it is missing."""
-
-        def connect() -> None:
-            self._database = sqlite3.connect(self._path, isolation_level=None)
-            self._database.executescript(_SCHEMA)
-
-        await self._do(connect)
-
-    async def aclose(self) -> None:
-        """Close it, after everything that was asked for before."""
-        await self._do(self._close)
-        self._thread.shutdown()
+    def __init__(self, folder: Path) -> None:
+        self._database = Database(folder / "jobs.db", _SCHEMA)
+        self.aclose = self._database.aclose
 
     async def add(self, worker: int, job_id: str, prompt: str) -> bool:
         """Return once the job is on the disk; False where there is one of that id already."""
-        rows = await self._rows(
+        rows = await self._database.rows(
             "INSERT INTO jobs (id, worker, prompt, state, asked, since)"
             " VALUES (?, ?, ?, 'queued', ?4, ?4) ON CONFLICT DO NOTHING RETURNING id",
-            (job_id, worker, prompt, time.time()),
+            job_id,
+            worker,
+            prompt,
+            time.time(),
         )
         return bool(rows)
 
     async def sent(self, worker: int, job_id: str, prompt: str) -> None:
         """Note that a job was submitted. Those that were not in line come in here."""
-        await self._rows(
+        await self._database.rows(
             "INSERT INTO jobs (id, worker, prompt, state, asked, since)"
             " VALUES (?, ?, ?, 'submitted', ?4, ?4) ON CONFLICT DO UPDATE SET"
             " state = 'submitted', problem = NULL, since = excluded.since, version = version + 1"
             " WHERE state IN ('queued', 'failed')",
-            (job_id, worker, prompt, time.time()),
+            job_id,
+            worker,
+            prompt,
+            time.time(),
         )
 
     async def change(self, job_id: str, state: State, problem: str | None = None) -> None:
         """Put a job into another state. One that is done stays so."""
-        await self._rows(
+        await self._database.rows(
             "UPDATE jobs SET state = ?, problem = ?, since = ?, version = version + 1"
             " WHERE id = ? AND state != 'done'",
-            (state, problem, time.time(), job_id),
+            state,
+            problem,
+            time.time(),
+            job_id,
         )
 
     async def get(self, job_id: str) -> Job | None:
         """Return a job by its id."""
-        rows = await self._rows("SELECT * FROM jobs WHERE id = ?", (job_id,))
+        rows = await self._database.rows("SELECT * FROM jobs WHERE id = ?", job_id)
         return Job(*rows[0]) if rows else None
 
     async def unfinished(self, worker: int) -> list[Job]:
         """Return what a worker had not finished, oldest first."""
-        rows = await self._rows(
-            "SELECT * FROM jobs WHERE worker = ? AND state NOT IN ('done', 'failed') ORDER BY asked",
-            (worker,),
+        rows = await self._database.rows(
+            "SELECT * FROM jobs WHERE worker = ? AND state NOT IN ('done', 'failed')"
+            " ORDER BY asked",
+            worker,
         )
         return [Job(*row) for row in rows]
-
-    def _close(self) -> None:
-        self._database.close()
-
-    async def _rows(self, query: str, values: Iterable[Any]) -> list[Any]:
-        return await self._do(lambda: self._database.execute(query, tuple(values)).fetchall())
-
-    async def _do(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -1,0 +1,83 @@
+"""Deliveries of webhooks, from the worker process that they reach to the one that waits for them.
+
+Workers share a port, so a delivery reaches any of them. Handed on it is taken within a moment;
+without, it would come again after 30 s, perhaps to the wrong worker once more.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from .database import Database
+
+Take = Callable[[bytes, str], Awaitable[int | None]]
+
+_SCHEMA = """
+PRAGMA synchronous = OFF;
+CREATE TABLE IF NOT EXISTS deliveries (
+    token TEXT PRIMARY KEY, body BLOB NOT NULL, worker TEXT NOT NULL, status INTEGER
+) STRICT;
+"""
+_EVERY = 0.1
+"""Seconds between two looks."""
+_TRIES = 50
+"""Looks until nobody seems to want it. Then it comes again by itself."""
+
+
+class SharedRelay:
+    """A `DeliveryRelay` between processes of one machine. With Redis it would be a channel."""
+
+    def __init__(self, folder: Path) -> None:
+        self._database = Database(folder / "relay.db", _SCHEMA)
+        self._me = uuid4().hex
+        self._reader: asyncio.Task[None] | None = None
+
+    async def aclose(self) -> None:
+        """Close it, after the client."""
+        if self._reader is not None:
+            with suppress(asyncio.CancelledError):
+                await self._reader
+        await self._database.aclose()
+
+    async def publish(self, body: bytes, token: str) -> int | None:
+        """Offer a delivery to the others, and return the status of the one that took it."""
+        await self._database.rows(
+            "INSERT INTO deliveries VALUES (?, ?, ?, NULL) ON CONFLICT DO NOTHING",
+            token,
+            body,
+            self._me,
+        )
+        try:
+            return await self._taken(token)
+        finally:
+            await self._database.rows("DELETE FROM deliveries WHERE token = ?", token)
+
+    def subscribe(self, take: Take) -> Callable[[], None]:
+        """Have `take` called with what the others offer."""
+        self._reader = reader = asyncio.create_task(self._read(take))
+
+        def leave() -> None:
+            reader.cancel()
+
+        return leave
+
+    async def _taken(self, token: str) -> int | None:
+        query = "SELECT status FROM deliveries WHERE token = ? AND status IS NOT NULL"
+        for _ in range(_TRIES):
+            await asyncio.sleep(_EVERY)
+            if rows := await self._database.rows(query, token):
+                return int(rows[0][0])
+        return None
+
+    async def _read(self, take: Take) -> None:
+        query = "SELECT token, body FROM deliveries WHERE worker != ? AND status IS NULL"
+        while True:
+            for token, body in await self._database.rows(query, self._me):
+                status = await take(body, token)
+                if status is not None:
+                    await self._database.rows(
+                        "UPDATE deliveries SET status = ? WHERE token = ?", status, token
+                    )
+            await asyncio.sleep(_EVERY)
