@@ -11,9 +11,10 @@ from uuid import uuid4
 import aiohttp
 import pytest
 from attrs import frozen
+from fastapi_app import jobs
 from fastapi_app.app import app
 
-from nanobanana_async.emulator import Emulator, LogNormal
+from nanobanana_async.emulator import Emulator, Episode, LogNormal
 from tests.web.web_app import jobs_by
 from tests.webhooks.served import served
 
@@ -172,3 +173,16 @@ async def test_the_account_is_told_to_nobody(
         assert "key" not in json.dumps(said)
     assert "AuthenticationError" not in json.dumps(said)
     assert "Check the API key" in caplog.text
+
+
+async def test_a_picture_that_cannot_be_fetched_is_fetched_later(
+    site: MakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_FETCH_AGAIN", 0.1)
+    gone = Episode("download_404", start=0.0, length=2.5)
+    async with site(environment={}, episodes=[gone]) as here:
+        status, said = await here.post("/images", prompt="a cat")
+        assert (status, said["error"]["code"]) == (502, "not_fetched")
+        await until(lambda: jobs_by(here.folder) == {"done": 1})
+        assert len(list(here.folder.glob("pictures/*.png"))) == 1
+        assert here.emulator.ledger().accepted == 1

@@ -41,7 +41,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.service = None
 
 
-app = FastAPI(lifespan=lifespan)
+# Its own pages of documentation load scripts from elsewhere.
+app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
 app.state.service = None
 
 
@@ -188,7 +189,7 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @app.exception_handler(NanoBananaError)

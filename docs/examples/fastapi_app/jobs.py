@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from nanobanana_async import (
     ClientClosedError,
@@ -35,8 +35,12 @@ _logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN = 1.0
 """Seconds after which a job that another worker draws is looked up again."""
+_FETCH_AGAIN = 60.0
+"""Seconds after which a picture that could not be fetched is tried again."""
 _HEARD_ALL = (TaskFailedError, TaskNotFoundError, SubmitUnknownError)
 """Ends after which nothing more is to be had: once stored, the journal may forget them."""
+
+Ended: TypeAlias = ImageResult | NanoBananaError
 
 
 class Jobs:
@@ -49,7 +53,7 @@ class Jobs:
         self._worker = worker
         self._running: set[asyncio.Task[Any]] = set()
         self._changed: dict[str, asyncio.Event] = {}
-        self._closing = False
+        self._closing = asyncio.Event()
 
     async def open(self) -> None:
         """Take up what the process before this one left. The client is open."""
@@ -64,7 +68,7 @@ class Jobs:
 
     def stop(self) -> None:
         """Let no browser wait here any longer: each is told, and comes back to the next process."""
-        self._closing = True
+        self._closing.set()
         for job_id in list(self._changed):
             self._ring(job_id)
 
@@ -95,16 +99,18 @@ class Jobs:
     async def changes(self, job_id: str) -> AsyncIterator[Job]:
         """Iterate over a job as it is now and after each change, until it or this process ends."""
         version = 0
-        while True:
-            changed = self._changed.setdefault(job_id, asyncio.Event())
-            job = await self._known(job_id)
-            if job.version != version:
-                version = job.version
-                yield job
-            if job.over or self._closing:
-                return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _LOOK_AGAIN)
+        try:
+            while True:
+                changed = self._changed.setdefault(job_id, asyncio.Event())
+                job = await self._known(job_id)
+                if job.version != version:
+                    version = job.version
+                    yield job
+                if job.over or self._closing.is_set():
+                    return
+                await _within(_LOOK_AGAIN, changed)
+        finally:
+            self._ring(job_id)  # others who listen begin anew
 
     def picture(self, job: Job) -> Path:
         """Return where the picture of a job is."""
@@ -123,7 +129,7 @@ class Jobs:
         try:
             task = await self._client.submit(job.prompt, key=job.id, bulk=True)
         except NanoBananaError as error:
-            if not self._closing:  # then it keeps its place: the next process sends it
+            if not self._closing.is_set():  # then it keeps its place: the next process sends it
                 await self._change(job.id, "failed", code_of(error))
         else:
             await self._follow(job.id, task)
@@ -134,7 +140,7 @@ class Jobs:
             async for status in task.events():
                 if status.state == "processing":
                     await self._change(job_id, "processing")
-            ended: ImageResult | NanoBananaError = await task
+            ended: Ended = await task
         except NanoBananaError as error:
             ended = error
         await self._keep(job_id, ended, task.acknowledge)
@@ -149,31 +155,32 @@ class Jobs:
         if ended is not None:
             await self._keep(str(outcome.key), ended, outcome.acknowledge)
 
-    async def _keep(
-        self, job_id: str, ended: ImageResult | NanoBananaError, acknowledge: Callable[[], None]
-    ) -> None:
+    async def _keep(self, job_id: str, ended: Ended, acknowledge: Callable[[], None]) -> None:
         """Store picture and end; only then the journal may forget that they are owed to somebody."""
-        if isinstance(ended, ImageResult):
-            ended = await self._fetched(job_id, ended) or ended
-        if isinstance(ended, ImageResult):
-            await self._change(job_id, "done")
-        elif self._closing:
+        error = await self._fetch(job_id, ended) if isinstance(ended, ImageResult) else ended
+        if error is not None and self._closing.is_set():
             return  # the next process is handed it again
+        if error is None:
+            await self._change(job_id, "done")
         else:
-            await self._change(job_id, "failed", code_of(ended))
-        if isinstance(ended, (ImageResult, *_HEARD_ALL)):
+            await self._change(job_id, "failed", code_of(error))
+        if error is None or isinstance(error, _HEARD_ALL):
             with suppress(JournalError):  # then the next process does all this once more
                 acknowledge()
+        elif isinstance(ended, ImageResult):
+            self._spawn(self._keep_later(job_id, ended, acknowledge))
 
-    async def _fetched(self, job_id: str, result: ImageResult) -> NanoBananaError | None:
+    async def _keep_later(
+        self, job_id: str, result: ImageResult, acknowledge: Callable[[], None]
+    ) -> None:
+        """Try again: the picture is paid for, and there for some days."""
+        if not await _within(_FETCH_AGAIN, self._closing):
+            await self._keep(job_id, result, acknowledge)
+
+    async def _fetch(self, job_id: str, result: ImageResult) -> NanoBananaError | None:
+        url, name, task_id = result.urls[0], _file(job_id), result.task_id
         try:
-            await self._client.fetch(
-                result.urls[0],
-                self._pictures,
-                _file(job_id),
-                task_id=result.task_id,
-                expected="png",
-            )
+            await self._client.fetch(url, self._pictures, name, task_id=task_id, expected="png")
         except (ClientClosedError, DownloadError) as error:
             return error
         return None
@@ -210,6 +217,13 @@ class Jobs:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _logger.error("A job broke off; the next start takes it up", exc_info=error)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Wait for an event, for so long at most; True where it came."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()
 
 
 def _file(job_id: str) -> str:

@@ -39,7 +39,9 @@ PROBLEMS = {
     "refused": Problem(422, "This was refused: please describe something else."),
     "failed": Problem(502, "The drawing failed. Trying again may help."),
     "slow": Problem(504, "The drawing takes far too long. It may still appear here later."),
-    "not_fetched": Problem(502, "The picture is drawn and cannot be fetched. We keep trying."),
+    "not_fetched": Problem(
+        502, "The picture is drawn and cannot be fetched yet. Please look again later."
+    ),
     "unknown": Problem(
         502, "The connection was lost: it may have been drawn and paid for. It is not sent again."
     ),
