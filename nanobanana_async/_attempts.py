@@ -156,8 +156,7 @@ class Attempts:
         """Record what a look says, where it is an end; an error is returned, and logged."""
         match answer:
             case Seen(status) if status.finished and tells(status):
-                number = _running(generation)
-                return await self._note(number, Kind.ENDED, {"status": status.raw})
+                return await self._note(generation.attempt, Kind.ENDED, {"status": status.raw})
         return None
 
     async def delivered(self, number: int | None, status: TaskStatus) -> JournalError | None:
@@ -228,15 +227,8 @@ class Attempts:
         return None
 
 
-def _running(generation: Generation) -> int | None:
-    """Return the number of the attempt that became its task: with webhooks not always the last."""
-    if generation.callback is not None:
-        return generation.callback.number
-    return generation.attempts[-1] if generation.attempts else None
-
-
 def _not_recorded(record: Record, error: JournalError) -> JournalError:
-    task_id = record.data.get("task_id")
+    task_id = record.data.get("task_id") or record.data.get("status", {}).get("taskId")
     _logger.error(
         "Not recorded in the journal: attempt %d was %s %s",
         record.attempt,

@@ -59,7 +59,10 @@ class Deliveries:
     def begin(self) -> None:
         """Take what other processes pass on, too."""
         if self._webhooks.relay is not None:
-            self._leave_relay = self._webhooks.relay.subscribe(self._passed_on)
+            try:
+                self._leave_relay = self._webhooks.relay.subscribe(self._passed_on)
+            except Exception:
+                _logger.exception("Deliveries that reach other processes will not come here")
 
     def end(self) -> None:
         """Take nothing more from others."""
@@ -195,12 +198,14 @@ class Deliveries:
             status = _id_alone(status)
         if callback.given_up is not None or isinstance(owner, Generation):
             self._name(owner, callback, status)
+        not_recorded = await self._attempts.delivered(callback.number, status)
+        if not_recorded is not None:
+            if callback.given_up is None:
+                self._name(owner, callback, status)
+            self._dispatcher.stop_submits(not_recorded)
+            return HTTPStatus.SERVICE_UNAVAILABLE
         if status.finished and tells(status):
             self._callbacks.over(callback, status.task_id, now)
-        not_recorded = await self._attempts.delivered(callback.number, status)
-        self._dispatcher.stop_submits(not_recorded)
-        if not_recorded is not None and callback.given_up is None:
-            self._name(owner, callback, status)
         return HTTPStatus.OK
 
     def _name(self, owner: Generation | Past, callback: Callback, status: TaskStatus) -> None:

@@ -99,6 +99,16 @@ class Generation:
     def __attrs_post_init__(self) -> None:
         self.result = asyncio.get_running_loop().create_future()
 
+    @property
+    def attempt(self) -> int | None:
+        """The number in the journal of the attempt that became its task, or else of the last one.
+
+        With webhooks an earlier attempt may be found while a later one is under way.
+        """
+        if self.callback is not None and self.callback.number is not None:
+            return self.callback.number
+        return self.attempts[-1] if self.attempts else None
+
     def apply(self, event: Event) -> bool:
         """Move on in the table of `_lifecycle`; False where the event changes nothing."""
         before, self.state = self.state, advance(self.state, event)

@@ -275,7 +275,7 @@ class _Run:
         return bare(
             result=result,
             error=error,
-            attempt=attempts[-1] if attempts else None,
+            attempt=generation.attempt,
             acknowledge=partial(self.engine.attempts.acknowledge, attempts),
         )
 

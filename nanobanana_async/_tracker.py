@@ -179,7 +179,9 @@ class Tracker:
             self._unfinished(generation, told_at)
 
     def _unfinished(self, generation: Generation, told_at: float) -> None:
-        age = max(told_at - generation.age_from, 0.0)
+        # One that was sent earlier than what has been seen since says nothing new.
+        age = max(told_at - generation.age_from, generation.ran_until)
+        told_at = generation.age_from + age
         self._learn_survival(generation, age)
         generation.unreadable_at = None
         if generation.state is State.RUNNING:
