@@ -21,6 +21,7 @@ from nanobanana_async import (
     TaskTimeoutError,
 )
 from nanobanana_async.emulator import Emulator, Ledger
+from nanobanana_async.telemetry import Telemetry
 from nanobanana_async.webhooks.aiohttp import webhook_handler
 from nanobanana_async.webhooks.asgi import WebhookApp
 
@@ -51,6 +52,8 @@ async def the_rest(client: NanoBananaClient, result: ImageResult) -> None:
     storage: Storage = LocalFolder(Path("pictures"))
     assert_type(await client.fetch(result.urls[0], storage, "1.png", task_id="task_1"), Picture)
     assert_type(client.statistics(), Statistics)
+    assert_type(client.expected_wait(bulk=True), float)
+    NanoBananaClient(telemetry=Telemetry(), limits=Limits().share(1, of=4))
     async with NanoBananaClient(limits=Limits(requests_per_minute=100)) as opened:
         assert_type(opened, NanoBananaClient)
     async with Emulator(speed=10, faults={"submit_lost": 0.1}) as emulator:
