@@ -123,8 +123,6 @@ class Submits:
         generation = self._queue.pop(now)
         self._slots.take(generation)
         generation.apply(Event.SENT)
-        if generation.callback is not None:
-            self._callbacks.give_up(generation.callback, "it was sent again", now)
         callback = self._callbacks.announce(generation)
         return Post(generation, callback, self._credit.enter(), self._doubt.enter())
 
@@ -326,12 +324,14 @@ class Submits:
             if until <= now:
                 del self._awaited[generation]
                 if generation.resubmit_unknown and generation.waiters:
-                    self._send_again(generation, cause)
+                    self._send_again(generation, cause, now)
                 else:
                     self._give_up(generation, cause, now)
         self._awaited_until = min((until for until, _ in self._awaited.values()), default=inf)
 
-    def _send_again(self, generation: Generation, cause: NanoBananaError) -> None:
+    def _send_again(self, generation: Generation, cause: NanoBananaError, now: float) -> None:
+        if generation.callback is not None:
+            self._callbacks.give_up(generation.callback, "its submit's answer was lost", now)
         self._counters.unknown += 1
         generation.lost = cause
         generation.apply(Event.RESUBMITTED)
