@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 from attrs import define, field
@@ -28,7 +29,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def jobs_by(folder: Path, column: str = "state") -> Counter[str]:
+def jobs_by(folder: Path, column: str = "state") -> Counter[Any]:
     """How many jobs there are in each state, or of another column's values.
 
     When the API first says that it draws is the client's affair: that is not told apart.
@@ -70,12 +71,14 @@ class WebApp:
             return False
 
     async def post(self, path: str, prompt: str, **more: Any) -> tuple[int, Any]:
-        async with self.browser.post(path, json={"prompt": prompt} | more) as answer:
+        # Each on a connection of its own, so that each may reach another worker.
+        alone = {"Connection": "close"}
+        async with self.browser.post(path, json={"prompt": prompt} | more, headers=alone) as answer:
             return answer.status, await answer.json()
 
     async def jobs(self, count: int) -> list[str]:
         """Post so many jobs at once; return their ids."""
-        calls = (self.post("/jobs", f"cat {number}") for number in range(count))
+        calls = (self.post("/jobs", f"cat {uuid4()}") for _ in range(count))
         answers = await asyncio.gather(*calls)
         assert {status for status, _ in answers} == {202}
         return [said["id"] for _, said in answers]
