@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_TRIES = 50
+
 
 class Database:
     """A file that all worker processes share."""
 
     def __init__(self, path: Path, schema: str) -> None:
         self._path = path
-        self._schema = f"PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 10000; {schema}"
+        self._schema = f"PRAGMA journal_mode = WAL; {schema}"
         self._thread = ThreadPoolExecutor(1, path.stem)
         self._connection: sqlite3.Connection | None = None
 
@@ -33,10 +36,21 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(self._path, isolation_level=None)
-            connection.executescript(self._schema)
-            self._connection = connection
+            self._connection = sqlite3.connect(self._path, timeout=10.0, isolation_level=None)
+            self._set_up(self._connection)
         return self._connection
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        for left in reversed(range(_TRIES)):
+            try:
+                connection.executescript(self._schema)
+            except sqlite3.OperationalError:
+                # Of workers that make a new file at the same time, one may find it locked.
+                if not left:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -5,12 +5,16 @@ without, it would come again after 30 s, perhaps to the wrong worker once more.
 """
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 from .database import Database
+
+_logger = logging.getLogger(__name__)
 
 Take = Callable[[bytes, str], Awaitable[int | None]]
 
@@ -72,12 +76,17 @@ class SharedRelay:
         return None
 
     async def _read(self, take: Take) -> None:
-        query = "SELECT token, body FROM deliveries WHERE worker != ? AND status IS NULL"
         while True:
-            for token, body in await self._database.rows(query, self._me):
-                status = await take(body, token)
-                if status is not None:
-                    await self._database.rows(
-                        "UPDATE deliveries SET status = ? WHERE token = ?", status, token
-                    )
+            try:
+                await self._take_all(take)
+            except sqlite3.Error:
+                _logger.exception("Deliveries for this worker cannot be read; they come again")
             await asyncio.sleep(_EVERY)
+
+    async def _take_all(self, take: Take) -> None:
+        query = "SELECT token, body FROM deliveries WHERE worker != ? AND status IS NULL"
+        for token, body in await self._database.rows(query, self._me):
+            status = await take(body, token)
+            if status is not None:
+                done = "UPDATE deliveries SET status = ? WHERE token = ?"
+                await self._database.rows(done, status, token)

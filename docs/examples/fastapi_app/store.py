@@ -66,27 +66,31 @@ class Store:
 
     async def add(self, worker: int, job_id: str, prompt: str) -> bool:
         """Return once the job is on the disk; False where there is one of that id already."""
+        now = time.time()
         rows = await self._database.rows(
             "INSERT INTO jobs (id, worker, prompt, state, asked, since)"
-            " VALUES (?, ?, ?, 'queued', ?4, ?4) ON CONFLICT DO NOTHING RETURNING id",
+            " VALUES (?, ?, ?, 'queued', ?, ?) ON CONFLICT DO NOTHING RETURNING id",
             job_id,
             worker,
             prompt,
-            time.time(),
+            now,
+            now,
         )
         return bool(rows)
 
     async def sent(self, worker: int, job_id: str, prompt: str) -> None:
         """Note that a job was submitted. Those that were not in line come in here."""
+        now = time.time()
         await self._database.rows(
             "INSERT INTO jobs (id, worker, prompt, state, asked, since)"
-            " VALUES (?, ?, ?, 'submitted', ?4, ?4) ON CONFLICT DO UPDATE SET"
+            " VALUES (?, ?, ?, 'submitted', ?, ?) ON CONFLICT DO UPDATE SET"
             " state = 'submitted', problem = NULL, since = excluded.since, version = version + 1"
             " WHERE state IN ('queued', 'failed')",
             job_id,
             worker,
             prompt,
-            time.time(),
+            now,
+            now,
         )
 
     async def change(self, job_id: str, state: State, problem: str | None = None) -> None:
