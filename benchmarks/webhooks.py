@@ -166,7 +166,8 @@ def page(load: Load) -> str:
 Written by `python -m benchmarks.webhooks --write docs/cost-of-webhooks.md` ({machine}, two cores,
 the emulator on one of them). One web process submits {RATE} tasks a second with a client and serves
 its `WebhookApp` under uvicorn, without an access log, in the same event loop: two and a half times what the
-account's limits allow for, so the emulator's are higher here.
+account's limits allow for, so the emulator's are higher here. The ceiling is for an otherwise idle
+machine: the two processes need most of its two cores.
 
 | | |
 | --- | ---: |
