@@ -77,7 +77,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_the_tests_that_the_guarantees_name_exist() -> None:
     page = (ROOT / "docs" / "guarantees.md").read_text()
-    named = set(re.findall(r"`((?:bulk/)?test_\w+\.py)(?:::(\w+))?`", page))
+    named = set(re.findall(r"`((?:bulk/|web/)?test_\w+\.py)(?:::(\w+))?`", page))
     assert len(named) > 15
     for file, test in named:
         source = (ROOT / "tests" / file).read_text()
