@@ -31,7 +31,7 @@ bench: $(VENV)/.dev
 # of 10,000 in a storm. SEEDS=20 makes it minutes.
 SEEDS ?= 1000
 soak: $(VENV)/.dev
-	NANOBANANA_SOAK=5000 $(BIN)/python -m pytest tests/test_memory.py tests/test_invariants.py --timeout 0
+	NANOBANANA_SOAK=5000 $(BIN)/python -m pytest tests/test_memory.py tests/test_invariants.py tests/test_webhook_orders.py --timeout 0
 	$(BIN)/python -m tests.bulk.volume --rows 100000
 	$(BIN)/python -m tests.bulk.volume --rows 10000 --faults 0.005
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)
