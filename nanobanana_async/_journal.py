@@ -1,6 +1,6 @@
 """What a journal holds, and what follows from it.
 
-A journal is a list of records that only grows. Each attempt to submit a request begins with
+A journal is a list of records that grows at its end. Each attempt to submit a request begins with
 `SENDING`, written before the request leaves; its outcome follows as soon as it is known. So what is
 in no record was never sent, and an attempt without an outcome may be running and paid for. Pure:
 what follows from the records is a fold over them.
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from attrs import define, field, frozen
 
-__all__ = ["Journal", "Kind", "Past", "Record", "Replay", "may_follow"]
+__all__ = ["Journal", "Kind", "Past", "Record", "Replay", "kind_after", "may_follow"]
 
 
 class Kind(Enum):
@@ -53,6 +53,9 @@ class Journal(Protocol):
 
     async def open(self, take: Callable[[Record], None]) -> None:
         """Take possession of it, and hand each record that it holds to `take`, oldest first.
+
+        Of an attempt all records are held, or none: one that was acknowledged may be forgotten,
+        the newest one excepted, or its number would be given out again.
 
         `take` may be called in another thread, but never after this has returned or raised.
 
@@ -125,6 +128,27 @@ def may_follow(last: Kind, kind: Kind) -> bool:
     return kind in _MAY_FOLLOW.get(last, ())
 
 
+def kind_after(last: Kind | None, attempt: int, kind: Kind) -> Kind | None:
+    """Return what an attempt is after a record of this kind, where it was `last`.
+
+    An acknowledgement changes nothing. It may be of an attempt that was forgotten: acknowledged
+    once more, by somebody who had its outcome from an earlier client. Such a one stays None.
+
+    Raises:
+        ValueError: it cannot follow.
+    """
+    if kind is Kind.ACKNOWLEDGED:
+        return last
+    if kind is Kind.SENDING:
+        if last is not None:
+            raise ValueError(f"attempt {attempt} is sent twice")
+    elif last is None:
+        raise ValueError(f"attempt {attempt} was {kind.value}, and never sent")
+    elif not may_follow(last, kind):
+        raise ValueError(f"attempt {attempt} was {last.value} and then {kind.value}")
+    return kind
+
+
 @define
 class Replay:
     """The fold: give it the records in their order, then look at `attempts`."""
@@ -139,22 +163,18 @@ class Replay:
             ValueError: it cannot follow those before it; nothing has changed.
         """
         past = self.attempts.get(record.attempt)
-        if record.kind is Kind.SENDING:
-            if past is not None:
-                raise ValueError(f"attempt {record.attempt} is sent twice")
+        kind = kind_after(past.kind if past else None, record.attempt, record.kind)
+        if kind is None:
+            return
+        if past is None:
             sent = record.data
             self.attempts[record.attempt] = Past(
                 record.attempt, record.at, sent.get("key"), sent.get("mark"), sent, since=record.at
             )
-        elif past is None:
-            raise ValueError(f"attempt {record.attempt} was {record.kind.value}, and never sent")
         elif record.kind is Kind.ACKNOWLEDGED:
             past.acknowledged = True
             past.sent = past.data = _NOTHING
-        elif may_follow(past.kind, record.kind):
-            past.kind, past.since = record.kind, record.at
+        else:
+            past.kind, past.since = kind, record.at
             past.data = _NOTHING if past.acknowledged else record.data
             past.task_id = record.data.get("task_id", past.task_id)
-        else:
-            was, now = past.kind.value, record.kind.value
-            raise ValueError(f"attempt {record.attempt} was {was} and then {now}")

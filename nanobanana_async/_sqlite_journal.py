@@ -8,16 +8,22 @@ survives a power cut.
 A journal that has lost its end would have requests sent, and paid for, a second time. So each record
 carries a checksum over itself and all before it, and a small file beside the journal, the mark, says
 how many records there are at least. Pages that were damaged, and a log that was cut off, are noticed.
+
+What is forgotten leaves in one transaction: the kept records go, with their numbers, into a new table
+that takes the place of the old one. The last number stays, so what the mark says stays true.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
+from math import inf
 from mmap import mmap
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,7 +31,7 @@ from struct import Struct
 from typing import Any, Final, TypeAlias
 from zlib import crc32
 
-from attrs import define, field
+from attrs import Attribute, define, field
 
 from nanobanana_async._errors import (
     JournalDamagedError,
@@ -33,17 +39,23 @@ from nanobanana_async._errors import (
     JournalInUseError,
     JournalVersionError,
 )
+from nanobanana_async._forgetting import Forgetting
 from nanobanana_async._journal import Kind, Record
 
 __all__ = ["SqliteJournal"]
 
+_logger = logging.getLogger("nanobanana_async")
+
 _APPLICATION: Final = 0x6E616E6F  # "nano"
 _VERSION: Final = 1
-_SCHEMA: Final = (
-    "CREATE TABLE records (number INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, "
+_COLUMNS: Final = (
+    "(number INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, "
     "kind TEXT NOT NULL, at REAL NOT NULL, data TEXT NOT NULL, checksum INTEGER NOT NULL)"
 )
+_SCHEMA: Final = f"CREATE TABLE records {_COLUMNS}"
 _INSERT: Final = "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)"
+_BEGIN_ANEW: Final = f"CREATE TABLE kept {_COLUMNS}"
+_KEEP: Final = "INSERT INTO kept VALUES (?, ?, ?, ?, ?, ?)"
 _SELECT: Final = "SELECT number, attempt, kind, at, data, checksum FROM records ORDER BY number"
 _KEPT: Final = "The file is kept; what was sent after that is not known"
 # Records that come together are written together: a commit costs more than many records. Seconds:
@@ -58,15 +70,27 @@ _Row: TypeAlias = tuple[int, int, str, float, str, int]
 _Job: TypeAlias = tuple[Record, asyncio.Future[None] | None]
 
 
+def _check_seconds(_: SqliteJournal, option: Attribute[float | None], value: float | None) -> None:
+    if value is not None and (type(value) not in (int, float) or not 0 < value < inf):
+        raise ValueError(f"{option.name} must be seconds above 0, not {value!r}")
+
+
 @define(eq=False)
 class SqliteJournal:
     """A `Journal` in an SQLite file at `path`, which is made where there is none.
 
     What it does and raises is `Journal`'s. Beside it stand its log (``-wal``), while it is open, and
     its mark (``-mark``): copy all of them, or none.
+
+    A journal that is used for months forgets with `forget_after`, whenever it is opened. `sent` of the
+    client does not name what was forgotten: acknowledge what is stored in another place, no sooner.
     """
 
     path: Path = field(converter=Path)
+    forget_after: float | None = field(default=None, validator=_check_seconds)
+    """Seconds after its last record that an attempt is forgotten, if it was acknowledged; what was
+    not is kept however old it is. A day or more where there are webhooks: of what is forgotten no late
+    delivery is known. None: nothing is forgotten."""
     _loop: asyncio.AbstractEventLoop = field(init=False)
     _batch: list[_Job] = field(factory=list, init=False)
     """What is not on its way to the thread yet."""
@@ -138,7 +162,7 @@ class SqliteJournal:
     def _work(self, take: Callable[[Record], None], opened: asyncio.Future[None]) -> None:
         file = _File(self.path)
         try:
-            file.open(take)
+            file.open(take, self._forget_before())
             self._tell([opened])
             while (batch := self._batches.get()) is not None:
                 self._write(file, batch)
@@ -147,6 +171,11 @@ class SqliteJournal:
         finally:
             file.close()
             self._tell([self._over] if self._over else [])
+
+    def _forget_before(self) -> float | None:
+        if self.forget_after is None:
+            return None
+        return datetime.now(UTC).timestamp() - self.forget_after  # records bear wall-clock times
 
     def _write(self, file: _File, batch: list[_Job]) -> None:
         futures = [written for _, written in batch if written is not None]
@@ -191,20 +220,21 @@ class _File:
     _checksum: int = field(default=_VERSION, init=False)
     _is_damaged: bool = field(default=False, init=False)
 
-    def open(self, take: Callable[[Record], None]) -> None:
+    def open(self, take: Callable[[Record], None], forget_before: float | None = None) -> None:
         if not self.path.parent.is_dir():
             raise JournalError(f"{self.path} cannot be made: there is no such folder")
         if not self.path.exists() and self.path.with_name(f"{self.path.name}-wal").exists():
             raise JournalDamagedError(f"{self.path} is gone, its log is not", advice=_KEPT)
         self._connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)
         _lock(self._connection, self.path)
+        if forget_before is not None:
+            self._forget(self._connection, forget_before)
         try:
             for row in self._connection.execute(_SELECT):
                 take(self._checked(row))
         except (sqlite3.Error, ValueError) as error:  # also a text, or an order, that is none
             raise self._damaged() from error
-        self._mark = _Mark(self.path.with_name(f"{self.path.name}-mark"))
-        if self._number < self._mark.read():
+        if self._number < self._marked().read():
             raise self._damaged()
 
     def write(self, records: list[Record]) -> None:
@@ -234,6 +264,35 @@ class _File:
             ):  # its last checkpoint; the log is read at the next opening
                 self._connection.close()
 
+    def _marked(self) -> _Mark:
+        if self._mark is None:
+            self._mark = _Mark(self.path.with_name(f"{self.path.name}-mark"))
+        return self._mark
+
+    def _forget(self, connection: sqlite3.Connection, before: float) -> None:
+        """Forget what is old. Where that cannot be done, the file stays as it is.
+
+        It is no reason to fail: all that was to be known is there. If the disk takes nothing more,
+        the next submit is refused; and what is wrong with a damaged file, reading it will say.
+        """
+        try:
+            forgotten = self._worth_forgetting(connection, before)
+            if forgotten:
+                _write_anew(connection, forgotten)
+                connection.execute("VACUUM")  # or its free pages would only be used again
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except (sqlite3.Error, ValueError) as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            _logger.warning("%s could not be made smaller: %s", self.path, error)
+
+    def _worth_forgetting(self, connection: sqlite3.Connection, before: float) -> set[int]:
+        last, forgetting = 0, Forgetting(before)
+        for number, attempt, kind, at, *_ in _verified(connection):
+            forgetting.apply(attempt, Kind(kind), at)
+            last = number
+        return set() if last < self._marked().read() else forgetting.worth()
+
     def _row(self, record: Record) -> _Row:
         data = _ENCODER.encode(record.data)
         self._number += 1
@@ -258,6 +317,34 @@ class _File:
 
 def _next_checksum(fields: tuple[Any, ...], before: int) -> int:
     return crc32(repr(fields).encode(), before)
+
+
+def _write_anew(connection: sqlite3.Connection, without: set[int]) -> None:
+    """Leave the records of these attempts out, in one transaction."""
+    connection.execute("BEGIN")
+    connection.execute(_BEGIN_ANEW)
+    connection.executemany(_KEEP, _linked_anew(_verified(connection), without))
+    connection.execute("DROP TABLE records")
+    connection.execute("ALTER TABLE kept RENAME TO records")
+    connection.execute("COMMIT")
+
+
+def _linked_anew(rows: Iterator[_Row], without: set[int]) -> Iterator[_Row]:
+    checksum = _VERSION
+    for row in rows:
+        if row[1] not in without:
+            checksum = _next_checksum(row[:5], checksum)
+            yield (*row[:5], checksum)
+
+
+def _verified(connection: sqlite3.Connection) -> Iterator[_Row]:
+    """Iterate over the rows. Raises `ValueError` at the first whose checksum is wrong."""
+    before = _VERSION
+    for row in connection.execute(_SELECT):
+        before = _next_checksum(row[:5], before)
+        if row[5] != before:
+            raise ValueError(f"record {row[0]} is damaged")
+        yield row
 
 
 class _Mark:

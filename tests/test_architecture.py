@@ -35,6 +35,7 @@ RANKS = [
         "_alarm",
         "_counters",
         "_errors",
+        "_forgetting",
         "_gate",
         "_guarded",
         "_ledger",

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = {
     "README.md": 4,
     "bulk.md": 1,
-    "journal.md": 1,
+    "journal.md": 2,
     "telemetry.md": 1,
     "tutorial.md": 6,
     "webhooks.md": 2,
