@@ -48,7 +48,7 @@ class Forgetting:
         self._last = attempt
 
     def old(self) -> set[int]:
-        """Return the attempts that are acknowledged, and of which nothing has been heard since.
+        """Return the attempts that nobody asks for: acknowledged or refused, and long ago.
 
         Never the newest one, whose number would be given out again; nor that of the last record,
         whose number says that the journal's end is there.
@@ -56,7 +56,7 @@ class Forgetting:
         old = {
             number
             for number, fate in self._fates.items()
-            if fate.acknowledged and fate.last_at < self.before
+            if (fate.acknowledged or fate.kind is Kind.REFUSED) and fate.last_at < self.before
         }
         return old - {self._last, max(self._fates, default=0)}
 

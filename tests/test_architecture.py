@@ -147,7 +147,7 @@ def test_the_command_line_uses_the_public_api_only() -> None:
 
 @pytest.mark.parametrize("file", CORE, ids=lambda file: file.stem)
 def test_only_the_shell_knows_a_clock(file: Path) -> None:
-    """Time is handed in below the gateway; no module asks the wall clock."""
+    """Time is handed in below the gateway. The wall clock is for what outlives the process: records."""
     source = file.read_text()
     assert "time" not in {package for package, _ in imports(file)}
     if RANK[file.stem] < RANK["_gateway"] and file.stem != "_alarm":

@@ -10,12 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from nanobanana_async import JournalInUseError, Limits, NanoBananaClient, Webhooks
+from nanobanana_async import (
+    JournalInUseError,
+    Limits,
+    NanoBananaClient,
+    SqliteJournal,
+    Webhooks,
+)
 
 from .jobs import Jobs
 from .relay import SharedRelay
 
 HOOKS = "/hooks/nanobanana"
+MONTH = 30 * 86_400.0
+"""Seconds for which the journal remembers what is stored: it must not grow for ever."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def _client(settings: Settings, worker: int, relay: SharedRelay | None) -> NanoB
         url = settings.public_url + HOOKS
         webhooks = Webhooks(public_url=url, secret=settings.secret, relay=relay)
     return NanoBananaClient(
-        journal=settings.folder / f"journal-{worker}.db",
+        journal=SqliteJournal(settings.folder / f"journal-{worker}.db", forget_after=MONTH),
         limits=settings.limits.share(worker, of=settings.workers),
         webhooks=webhooks,
     )
