@@ -63,10 +63,14 @@ class Attempt:
     answer: asyncio.Future[Reply]
     accepted: bool = False
     refused: bool = False
+    lost: bool = False
+    """True where its answer was lost; it may have been accepted."""
     end: str | None = None
     ended_at: float = inf
     told: bool = False
     """True once a delivery of its end was taken."""
+    seen: bool = False
+    """True once a look has shown its end."""
 
     @property
     def task_id(self) -> str:
@@ -116,11 +120,12 @@ class Api:
 
     async def _look(self, task_id: str) -> Reply:
         attempt = self.attempts[int(task_id.removeprefix("task_"))]
-        body = attempt.body(attempt.end or "processing")
+        ended, body = attempt.end is not None, attempt.body(attempt.end or "processing")
         await asyncio.sleep(0.05)
         if self.slow is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.slow.wait(), 25.0)
+        attempt.seen |= ended
         return Reply(200, {}, body)
 
     def pending(self) -> list[Attempt]:
@@ -145,7 +150,8 @@ class Run:
     restarts: int = 0
     killed: bool = False
     most_posts: float = inf
-    """Submits that were made when the first delivery was taken: there must be no more."""
+    """Submits that were made when the first delivery was taken, or the caller left: there must be
+    no more."""
     in_time: bool = False
     """True where a delivery was taken while the caller waited."""
     figures: Statistics = field(init=False)
@@ -169,6 +175,14 @@ class Run:
         name, *how = event.split()
         await getattr(self, name)(*how)
         await asyncio.sleep(1)
+        self._check_slots()
+
+    def _check_slots(self) -> None:
+        """What runs and is waited for has a slot."""
+        runs = any(attempt.accepted and attempt.end is None for attempt in self.api.attempts)
+        if runs and not (self.call.done() or self.restarts):
+            engine = self.client._engine
+            self.must(engine and engine.tracker.slots.held, "what runs has no slot")
 
     async def end(self) -> None:
         """Let the API answer everything and deliver every end; then close the client."""
@@ -220,6 +234,7 @@ class Run:
         """The oldest submit that waits for its answer gets this one: a code, or what it means."""
         for attempt in self.api.pending()[:1]:
             if how == "lost":
+                attempt.lost = True
                 attempt.answer.set_exception(NoAnswerError("lost"))
             elif how == "accepted":
                 attempt.accepted = True
@@ -250,6 +265,7 @@ class Run:
             self.most_posts = min(self.most_posts, posts)
 
     async def leave(self) -> None:
+        self.most_posts = min(self.most_posts, len(self.api.attempts))
         self.call.cancel()
 
     async def see(self) -> None:

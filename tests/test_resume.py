@@ -332,7 +332,7 @@ async def test_with_resubmit_unknown_every_lost_attempt_is_acknowledged() -> Non
 
 # With webhooks
 
-HOOKS = {
+HOOKS: dict[str, Any] = {
     "webhooks": Webhooks(public_url="http://127.0.0.1:1/hooks", secret="a secret of the tests"),
     "base_url": "http://127.0.0.1:1",
 }

@@ -29,6 +29,7 @@ from nanobanana_async.emulator import Stuck
 from tests.emulated import EPOCH, envelope, rest_of
 from tests.memory_journal import MemoryJournal
 from tests.test_resume import (  # noqa: F401 - a fixture
+    HOOKS,
     SECONDS,
     _wall_clock,
     account,
@@ -137,6 +138,19 @@ async def test_a_clock_that_was_set_back_holds_no_slot_for_a_day(
         assert client.statistics().slots_left == 0  # though it was only about to be sent
         assert client.statistics().slots_unknown == 1
         await asyncio.wait_for(client.generate("next"), 150)
+
+
+@virtual
+async def test_a_clock_that_was_set_back_makes_no_delivery_be_waited_for_for_a_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = account()
+    await here.crash("one", **HOOKS)
+    del here.journal.records[1:]
+    set_back(monkeypatch)
+    began = asyncio.get_running_loop().time()
+    assert len(await here.resumed(**HOOKS)) == 1
+    assert asyncio.get_running_loop().time() == pytest.approx(began + 180)
 
 
 @virtual

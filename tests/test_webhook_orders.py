@@ -16,7 +16,14 @@ import pytest
 from attrs import define, field
 from hypothesis import given, settings, strategies as st
 
-from nanobanana_async import ImageResult, Kind, SubmitUnknownError, _attempts, _resume
+from nanobanana_async import (
+    ImageResult,
+    Kind,
+    SubmitUnknownError,
+    TaskFailedError,
+    _attempts,
+    _resume,
+)
 from nanobanana_async._journal import Replay
 from nanobanana_async.emulator import run_virtual
 from tests.hooked import unix_time
@@ -88,11 +95,16 @@ class Aftermath:
     """What a next client would find in the journal."""
     killed: bool = False
     log: str = ""
+    alarms: list[str] = field(factory=list)
+    """What was logged as an error."""
+
+    def tells(self, attempt: Attempt) -> bool:
+        """True where a caller or the log was told of its picture."""
+        return attempt.url in self.log or any(attempt.url in r.urls for r in self.results)
 
     def shows(self, attempt: Attempt) -> bool:
         """True where somebody has its picture, or can get it."""
-        known = any(attempt.url in result.urls for result in self.results)
-        return known or attempt.url in self.log or self.keeps(attempt)
+        return self.tells(attempt) or self.keeps(attempt)
 
     def names(self, attempt: Attempt) -> bool:
         told = attempt.task_id in [getattr(error, "task_id", None) for error in self.errors]
@@ -126,6 +138,7 @@ async def aftermath(run: Run, log: Records) -> Aftermath:
     del run.call
     await asyncio.sleep(1)
     gc.collect()  # what nobody holds any more is named in the log
+    after.alarms = [r.getMessage() for r in log.records if r.levelno >= logging.ERROR]
     after.log = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in log.records)
     return after
 
@@ -150,16 +163,45 @@ def nothing_is_lost(run: Run, after: Aftermath) -> None:
             run.must(found, f"{attempt.task_id} is lost in silence")
 
 
-def money_is_spent_once(run: Run, after: Aftermath) -> None:
-    posts = len(run.api.attempts)
-    run.must(posts <= run.most_posts, f"{posts} submits, {run.most_posts} before a delivery")
+def money_is_spent_once(run: Run, _: Aftermath) -> None:
+    attempts = run.api.attempts
+    run.must(
+        len(attempts) <= run.most_posts,
+        f"{len(attempts)} submits; {run.most_posts} before a delivery, or while anybody waited",
+    )
+    if not run.restarts:
+        pictures = [a for a in attempts if a.told and a.end == "success"]
+        counted = len(pictures) < 2 or run.options.confirm or run.figures.paid_twice > 0
+        run.must(counted, "what is paid twice is not counted")
+        twice = run.figures.paid_twice == 0 or sum(not a.refused for a in attempts) > 1
+        run.must(twice, "what was paid once is counted as paid twice")
+
+
+def errors_are_true(run: Run, after: Aftermath) -> None:
+    """`SubmitUnknownError` where nobody knows, and no error that says "unpaid" where it may be."""
     if run.restarts:
         return
-    pictures = [a for a in run.api.attempts if a.told and a.end == "success"]
-    counted = len(pictures) < 2 or run.options.confirm or run.figures.paid_twice > 0
-    run.must(counted, "what is paid twice is not counted")
     unknown = any(isinstance(error, SubmitUnknownError) for error in after.errors)
     run.must(not (unknown and run.in_time), "unknown, though its delivery came in time")
+    paid = any(attempt.accepted or attempt.lost for attempt in run.api.attempts)
+    known = (SubmitUnknownError, TaskFailedError)
+    unpaid = [error for error in after.errors if not isinstance(error, known)]
+    run.must(not (paid and unpaid), f"may be paid, and its caller is told {unpaid}")
+
+
+def nobody_is_alarmed(run: Run, after: Aftermath) -> None:
+    """One attempt, whose caller has its picture: nothing is worth an error in the log."""
+    if len(run.api.attempts) == 1 and after.results and not run.restarts:
+        run.must(not after.alarms, f"false alarms: {after.alarms}")
+
+
+def hints_are_not_believed(run: Run, after: Aftermath) -> None:
+    """With `confirm` a look alone tells an end."""
+    for attempt in run.api.attempts:
+        if run.options.confirm and not attempt.seen:
+            run.must(not after.tells(attempt), f"{attempt.task_id} is told, and was not looked at")
+            kinds = [p.kind for p in after.replay.attempts.values() if p.task_id == attempt.task_id]
+            run.must(Kind.ENDED not in kinds, f"the end of {attempt.task_id} is on record unseen")
 
 
 def ends_are_their_own(run: Run, after: Aftermath) -> None:
@@ -182,7 +224,15 @@ def all_is_given_back(run: Run, _: Aftermath) -> None:
     )
 
 
-RULES: Final = (nothing_is_lost, money_is_spent_once, ends_are_their_own, all_is_given_back)
+RULES: Final = (
+    nothing_is_lost,
+    money_is_spent_once,
+    errors_are_true,
+    nobody_is_alarmed,
+    hints_are_not_believed,
+    ends_are_their_own,
+    all_is_given_back,
+)
 
 
 async def faults_of(order: list[str], options: Options, log: Records) -> list[str]:
