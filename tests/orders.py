@@ -244,10 +244,10 @@ class Run:
                 attempt.answer.set_result(envelope(int(how)))
 
     async def deliver(self, number: str, state: str) -> None:
-        """Its webhook tells of this attempt, where there is one; a task ends once."""
-        for attempt in self.api.attempts[int(number) :][:1]:
-            if not attempt.refused:
-                await self._deliver(attempt, state)
+        """The webhook tells of this attempt, or of the last one; a task ends once."""
+        attempt = self.api.attempts[: int(number) + 1][-1]
+        if not attempt.refused:
+            await self._deliver(attempt, state)
 
     async def _deliver(self, attempt: Attempt, state: str) -> None:
         posts, waits = len(self.api.attempts), not self.call.done()
