@@ -329,6 +329,18 @@ async def test_a_late_delivery_that_cannot_be_written_down_stops_those_in_line()
                 await third
 
 
+async def test_what_nobody_knew_is_safe_before_the_api_is_answered() -> None:
+    journal = MemoryJournal()
+    async with service(journal=journal) as at:
+        at.wire.answers = loses
+        call = asyncio.create_task(at.client.generate("a cat"))
+        await asyncio.sleep(5)
+        journal.delay, began = 3.0, asyncio.get_running_loop().time()
+        assert await at.deliver(told("task_1")) == 200
+        assert asyncio.get_running_loop().time() == pytest.approx(began + 3)
+        await call
+
+
 # After a restart
 
 
@@ -387,3 +399,39 @@ async def test_what_an_earlier_client_lost_too_long_ago_is_named_when_it_is_deli
         caplog.clear()
         assert await at.client.webhooks.deliver(told("task_1"), token) == 200
         assert named(caplog, URL)
+
+
+async def test_what_an_earlier_client_left_is_named_where_it_cannot_be_written_down(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    journal = MemoryJournal()
+    token = await left_by_an_earlier_client(journal, lost=True)
+    journal.breaks = lambda _: True
+    async with service(journal=journal) as at:
+        caplog.clear()
+        assert await at.client.webhooks.deliver(told("task_1"), token) == 503
+        assert named(caplog, URL)
+
+
+# Relays
+
+
+class Broken:
+    """A relay that is not there."""
+
+    async def publish(self, body: bytes, token: str) -> int | None:
+        del body, token
+        raise ConnectionError
+
+    def subscribe(self, take: Any) -> Any:
+        del take
+        raise ConnectionError
+
+
+async def test_without_its_relay_a_client_takes_its_own_deliveries() -> None:
+    hooks = Webhooks(public_url=HOOKS.public_url, secret=HOOKS.secret, relay=Broken())
+    async with service(hooks) as at, service() as other:
+        task = await at.client.submit("a cat")
+        assert await at.deliver(told(str(task.id))) == 200
+        await other.client.submit("another cat")
+        assert await at.client.webhooks.deliver(told("task_1"), other.token()) == 503
