@@ -62,9 +62,7 @@ def histories(draw: st.DrawFn) -> list[Record]:
 
 
 @given(histories(), st.floats(NOW - 100, NOW + 100))
-def test_only_what_is_done_with_and_old_is_forgotten(
-    records: list[Record], before: float
-) -> None:
+def test_only_what_is_done_with_and_old_is_forgotten(records: list[Record], before: float) -> None:
     old = forgetting(records, before).old()
     kept = [record for record in records if record.attempt not in old]
     past = replayed(records)

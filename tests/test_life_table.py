@@ -273,7 +273,7 @@ def test_a_table_of_tasks_that_ended_at_once_is_not_blank() -> None:
 
 
 @given(st.floats(0.0, 60.0), st.floats(0.01, 0.99))
-@steady
+@settings(steady, max_examples=20)
 def test_the_share_that_has_ended_by_an_age_is_what_the_hazard_gives(
     age: float, share: float
 ) -> None:
