@@ -9,7 +9,7 @@ demo: $(VENV)/.demo
 	$(BIN)/nanobanana demo
 
 test: lint
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 # The report of a bulk run in a headless Chromium (Debian: apt-get install chromium chromium-driver).
 test-browser: $(VENV)/.dev
@@ -31,7 +31,8 @@ bench: $(VENV)/.dev
 # of 10,000 in a storm. SEEDS=20 makes it minutes.
 SEEDS ?= 1000
 soak: $(VENV)/.dev
-	NANOBANANA_SOAK=5000 $(BIN)/python -m pytest tests/test_memory.py tests/test_invariants.py tests/test_webhook_orders.py --timeout 0
+	NANOBANANA_SOAK=5000 $(BIN)/python -m pytest tests/test_storms.py tests/test_limits_change.py \
+		tests/test_memory.py tests/test_invariants.py tests/test_webhook_orders.py --timeout 0
 	$(BIN)/python -m tests.bulk.volume --rows 100000
 	$(BIN)/python -m tests.bulk.volume --rows 10000 --faults 0.005
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)

@@ -1,6 +1,7 @@
 """A storm: everything that can go wrong does, on thousands of requests at once, and who was told what."""
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 
 from attrs import frozen
@@ -19,6 +20,10 @@ from nanobanana_async.emulator._faults import FAULTS
 from tests.emulated import Wire, emulated
 
 SERVICE = LogNormal(15.0, 0.6)
+
+SOAK = "NANOBANANA_SOAK" in os.environ
+"""Whether there is time for the milder of two storms, too: see `make soak`."""
+ROUND_TRIPS = (0.0, 0.3) if SOAK else (0.3,)
 
 CHANCE = 0.005
 # All that can happen to one request. Refusals for the limits come as episodes; and a task that the

@@ -861,7 +861,7 @@ TestCalls = Calls.TestCase
 TestCalls.settings = settings(
     deadline=None,
     derandomize=not SOAK,
-    max_examples=SOAK or 400,
+    max_examples=SOAK or 300,
     stateful_step_count=50,
     report_multiple_bugs=False,
 )

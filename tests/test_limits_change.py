@@ -12,12 +12,12 @@ from nanobanana_async import (
     QueueTimeoutError,
 )
 from nanobanana_async._wire import Call, NoAnswerError
-from nanobanana_async.emulator import LimitChange, LogNormal, Stuck
+from nanobanana_async.emulator import LimitChange, Stuck
 from tests.emulated import emulated
+from tests.storm import ROUND_TRIPS, SERVICE
 
 pytestmark = pytest.mark.virtual_time
 
-SERVICE = LogNormal(15.0, 0.6)
 FULL = Limits()
 HALF = Limits(requests_per_minute=5_000, concurrent_tasks=500)
 
@@ -26,18 +26,19 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def test_halved_and_doubled_again_in_the_middle_of_a_run() -> None:
+@pytest.mark.parametrize("round_trip", ROUND_TRIPS)
+async def test_halved_and_doubled_again_in_the_middle_of_a_run(round_trip: float) -> None:
     """The account has half of everything between 60 and 180 s, and the client is told in time."""
     half = LimitChange(60.0, 120.0, requests_per_minute=5_000, concurrent_tasks=500)
-    async with emulated(service=SERVICE, limit_changes=[half], round_trip=0.3) as (
+    async with emulated(service=SERVICE, limit_changes=[half], round_trip=round_trip) as (
         client,
         wire,
     ):
         run = asyncio.gather(*(client.generate(f"cat {n}") for n in range(8_000)))
         # Told a round trip before: what left under the old limit may still be on its way.
-        await asyncio.sleep(60 - 0.3)
+        await asyncio.sleep(60 - round_trip)
         client.limits = HALF
-        await asyncio.sleep(120 + 0.3)
+        await asyncio.sleep(120 + round_trip)
         client.limits = FULL
         results = await run
         ledger = wire.core.ledger(now())

@@ -16,7 +16,7 @@ from tests.emulated import emulated
 
 pytestmark = pytest.mark.virtual_time
 
-MANY = 100_000 if "NANOBANANA_SOAK" in os.environ else 12_000
+MANY = 100_000 if "NANOBANANA_SOAK" in os.environ else 9_000
 WARM = 5_000
 AHEAD = 1_000 + 100
 KIB = 1024

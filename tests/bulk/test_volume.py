@@ -1,4 +1,4 @@
-"""Ten thousand rows, in the memory of a few; a thousand in a storm of faults."""
+"""Thousands of rows, in the memory of a few; a hundred thousand are in `make soak`."""
 
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
@@ -18,11 +18,11 @@ def _cpu() -> float:
 
 @pytest.mark.takes_long
 @pytest.mark.timeout(300)
-async def test_ten_thousand_rows_take_no_more_memory_than_a_hundred_thousand_may(
+async def test_five_thousand_rows_take_no_more_memory_than_a_hundred_thousand_may(
     tmp_path: Path,
 ) -> None:
-    done = await volume(tmp_path, 10_000, seconds=2.0)
-    assert done.states == {"succeeded": 10_000}
+    done = await volume(tmp_path, 5_000, seconds=2.0)
+    assert done.states == {"succeeded": 5_000}
     assert done.memory <= MOST_MEMORY
 
 
