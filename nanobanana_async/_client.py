@@ -586,10 +586,10 @@ def _journal_from(journal: Journal | str | os.PathLike[str] | None) -> Journal |
 def _webhooks_for(root: URL, webhooks: Webhooks | None) -> Webhooks | None:
     if not isinstance(webhooks, Webhooks | None):
         raise TypeError(f"webhooks must be Webhooks, not {type(webhooks).__name__}")
-    plain = webhooks is not None and webhooks.public_url.startswith("http:")
+    plain = webhooks is not None and webhooks.public_url.lower().startswith("http:")
     if plain and not is_loopback(str(root.host)):
         raise ValueError(
-            "public_url must be https: the API asks for it, and a token in plain text is none. "
+            "public_url must be https: the API asks for it, and tokens could be read on the way. "
             "http is for an API on this machine, such as the emulator"
         )
     return webhooks

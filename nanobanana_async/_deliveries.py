@@ -85,7 +85,7 @@ class Deliveries:
         status = await self._take(body, token)
         if status == HTTPStatus.OK:
             self._counters.deliveries += 1
-        elif status is not None:
+        elif status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
             self._counters.deliveries_refused += 1
         return status
 
@@ -240,8 +240,8 @@ class WebhookReceiver:
     async def deliver(self, body: bytes, token: str) -> int:
         """Take a delivery, and return the HTTP status to answer with, without a body.
 
-        200: taken. 404: the token is none, or its task is over for ten minutes. 400: the body is no
-        status, or of another task. 413: it has more than 65,536 bytes. 503: another process's, or
+        200: taken. 404: the token is not ours, or its task ended over ten minutes ago. 400: the body
+        is no status, or of another task. 413: it has more than 65,536 bytes. 503: another process's, or
         the client is not open: it comes again. Never raises for what comes from outside; returns
         within milliseconds, or as soon as the journal has it. Cancelled, it is taken all the same.
 

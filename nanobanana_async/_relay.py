@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from attrs import define, field
 
@@ -19,7 +20,7 @@ class LocalRelay:
         """Offer a delivery to each client, until one takes it."""
         for take in list(self._takers):
             status = await take(body, token)
-            if status is not None:
+            if status not in (None, HTTPStatus.NOT_FOUND):  # 404: that client has another secret
                 return status
         return None
 

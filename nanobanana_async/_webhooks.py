@@ -82,6 +82,7 @@ class Webhooks:
     """Believe no delivery: each one only causes a status check, which takes a request."""
     unknown_patience: float = field(default=180.0, validator=_patience)
     """Seconds for which a submit whose answer was lost waits for its delivery: the API repeats one
-    for 210 s. Only then it is a `SubmitUnknownError`, or is sent again with `resubmit_unknown`."""
+    for 210 s. Only then it is a `SubmitUnknownError`, or is sent again with `resubmit_unknown`. Its
+    slot is free then, too (in place of `unknown_hold`): give it as long as your tasks take, at least."""
     relay: DeliveryRelay | None = field(default=None, repr=False)
     """Where deliveries for other processes go; without one they are answered 503 and come again."""

@@ -21,7 +21,7 @@ EXAMPLES = {
     "journal.md": 2,
     "telemetry.md": 1,
     "tutorial.md": 6,
-    "webhooks.md": 2,
+    "webhooks.md": 3,
 }
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -489,3 +489,19 @@ async def test_the_journal_holds_no_token() -> None:
     assert token not in str(journal.records)
     assert HOOKS.public_url not in str(journal.records)
     assert str(HOOKS.secret, "ascii") not in repr(HOOKS)
+
+
+async def test_no_log_holds_a_token_or_the_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with service() as at:
+        at.wire.answers = loses
+        calls = [asyncio.create_task(at.client.generate(f"cat {n}")) for n in range(2)]
+        await asyncio.sleep(10)
+        for body in (b"", told("task_1"), told("task_2"), told("task_1")):
+            await at.deliver(body)
+        await asyncio.gather(*calls, return_exceptions=True)
+        await at.deliver(told("task_3"), submit=1)  # too late: named
+        told_of = f"{caplog.text} {at.client!r} {calls}"
+        assert "task_3" in told_of
+        for secret in (at.token(0), at.token(1), HOOKS.secret.decode()):
+            assert secret not in told_of

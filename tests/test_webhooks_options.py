@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from nanobanana_async import NanoBananaClient, Webhooks
 from tests.hooked import HOOKS
@@ -50,8 +51,10 @@ def test_what_makes_sense_is_taken() -> None:
 
 
 async def test_plain_http_is_for_an_api_on_this_machine_only() -> None:
-    with pytest.raises(ValueError, match="public_url must be https"):
-        NanoBananaClient("key", base_url="https://api.example.org", webhooks=HOOKS)
+    shouted = evolve(HOOKS, public_url="HTTP://example.org/hooks")
+    for plain in (HOOKS, shouted):
+        with pytest.raises(ValueError, match="public_url must be https"):
+            NanoBananaClient("key", base_url="https://api.example.org", webhooks=plain)
     await NanoBananaClient("key", base_url="http://127.0.0.1:1", webhooks=HOOKS).aclose()
 
 

@@ -53,7 +53,7 @@ def make_app() -> web.Application:
     app[STOPPING] = asyncio.Event()
     app.cleanup_ctx.append(own_client)
     app.router.add_post("/images", draw)
-    if "PUBLIC_URL" in os.environ:
+    if os.environ.get("PUBLIC_URL"):
         app.router.add_post(HOOKS + "/{token}", webhook_handler(lambda: app.get(CLIENT)))
     return app
 
@@ -62,7 +62,7 @@ async def own_client(app: web.Application) -> AsyncIterator[None]:
     """One client in a process, for as long as the app runs: the account's limits are kept in it."""
     webhooks = None
     if url := os.environ.get("PUBLIC_URL"):
-        webhooks = Webhooks(public_url=url + HOOKS, secret=os.environ["WEBHOOK_SECRET"])
+        webhooks = Webhooks(public_url=url.rstrip("/") + HOOKS, secret=os.environ["WEBHOOK_SECRET"])
     async with NanoBananaClient(webhooks=webhooks) as client:
         app[CLIENT] = client
         yield

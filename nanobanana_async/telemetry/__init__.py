@@ -20,7 +20,7 @@ is giving up the events of spans. A submit that was refused for now leads back t
 A call that is cancelled ends its span, though the task may run on. One whose time is over does not:
 the span goes on to the end of the task, as does that of `submit`, and that of what a
 `generate_many` left running. A span that ends in an error has `error.type` and the status ERROR. No
-span holds a prompt, an URL, what the API said, or the key.
+span holds a prompt, a URL, what the API said, or the key.
 """
 
 try:

@@ -47,7 +47,7 @@ INSTRUMENTS: Final[dict[str, tuple[Kind, str, str]]] = {
     "accepted": ("count", "{task}", "Submits that the API accepted"),
     "succeeded": ("count", "{task}", "Tasks that ended in pictures"),
     "failed": ("count", "{task}", "Tasks that ended in an error"),
-    "unknown": ("count", "{request}", "Submits whose answer was lost"),
+    "unknown": ("count", "{request}", "Submits whose answer was lost, and that no delivery found"),
     "found": ("count", "{request}", "Submits without an answer that a delivery told of"),
     "paid_twice": ("count", "{request}", "Requests for which the API ran two tasks"),
     "deliveries": ("count", "{delivery}", "Deliveries of webhooks that were taken"),

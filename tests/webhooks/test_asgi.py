@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from nanobanana_async import ClientClosedError, NanoBananaClient, Webhooks
+from nanobanana_async._deliveries import LONGEST_DELIVERY
+from nanobanana_async.webhooks._intake import MOST_READ
 from nanobanana_async.webhooks.asgi import Message, WebhookApp
 
 from .fake_client import FakeClient
@@ -151,3 +153,7 @@ async def test_other_protocols_are_turned_away() -> None:
     assert sent["type"] == "websocket.close"
     with pytest.raises(ValueError, match="'gopher'"):
         await posted(WebhookApp(lambda: None), type="gopher")
+
+
+def test_as_much_is_read_as_the_client_needs_to_refuse_it() -> None:
+    assert MOST_READ == LONGEST_DELIVERY + 1

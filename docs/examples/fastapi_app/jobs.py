@@ -82,7 +82,7 @@ class Jobs:
     # What browsers ask for
 
     async def add(self, job_id: str, prompt: str) -> Job:
-        """Return once the job will be drawn whatever happens; the same job for the same id."""
+        """Return once the job is on the disk and begun; the same job for the same id."""
         # Shielded: a job that is stored is also begun, whatever becomes of this request.
         return await asyncio.shield(self._spawn(self._add(job_id, prompt)))
 

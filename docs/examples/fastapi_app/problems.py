@@ -38,7 +38,7 @@ PROBLEMS = {
     "invalid": Problem(422, "The prompt cannot be drawn as it is: it may be too long."),
     "refused": Problem(422, "This was refused: please describe something else."),
     "failed": Problem(502, "The drawing failed. Trying again may help."),
-    "slow": Problem(504, "The drawing takes far too long. It may still appear here later."),
+    "slow": Problem(504, "The drawing takes far too long."),
     "not_fetched": Problem(
         502, "The picture is drawn and cannot be fetched yet. Please look again later."
     ),

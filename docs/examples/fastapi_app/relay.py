@@ -6,7 +6,6 @@ without, it would come again after 30 s, perhaps to the wrong worker once more.
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +20,7 @@ Take = Callable[[bytes, str], Awaitable[int | None]]
 _SCHEMA = """
 PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS deliveries (
-    token TEXT PRIMARY KEY, body BLOB NOT NULL, worker TEXT NOT NULL, status INTEGER
+    id TEXT PRIMARY KEY, token TEXT NOT NULL, body BLOB NOT NULL, worker TEXT NOT NULL, status INTEGER
 ) STRICT;
 """
 _EVERY = 0.1
@@ -47,16 +46,14 @@ class SharedRelay:
 
     async def publish(self, body: bytes, token: str) -> int | None:
         """Offer a delivery to the others, and return the status of the one that took it."""
-        await self._database.rows(
-            "INSERT INTO deliveries VALUES (?, ?, ?, NULL) ON CONFLICT DO NOTHING",
-            token,
-            body,
-            self._me,
-        )
+        # Each offer has an id of its own: what is said of one body must not answer another.
+        offer = uuid4().hex
+        insert = "INSERT INTO deliveries VALUES (?, ?, ?, ?, NULL)"
+        await self._database.rows(insert, offer, token, body, self._me)
         try:
-            return await self._taken(token)
+            return await self._taken(offer)
         finally:
-            await self._database.rows("DELETE FROM deliveries WHERE token = ?", token)
+            await self._database.rows("DELETE FROM deliveries WHERE id = ?", offer)
 
     def subscribe(self, take: Take) -> Callable[[], None]:
         """Have `take` called with what the others offer."""
@@ -67,11 +64,11 @@ class SharedRelay:
 
         return leave
 
-    async def _taken(self, token: str) -> int | None:
-        query = "SELECT status FROM deliveries WHERE token = ? AND status IS NOT NULL"
+    async def _taken(self, offer: str) -> int | None:
+        query = "SELECT status FROM deliveries WHERE id = ? AND status IS NOT NULL"
         for _ in range(_TRIES):
             await asyncio.sleep(_EVERY)
-            if rows := await self._database.rows(query, token):
+            if rows := await self._database.rows(query, offer):
                 return int(rows[0][0])
         return None
 
@@ -79,14 +76,14 @@ class SharedRelay:
         while True:
             try:
                 await self._take_all(take)
-            except sqlite3.Error:
+            except Exception:
                 _logger.exception("Deliveries for this worker cannot be read; they come again")
             await asyncio.sleep(_EVERY)
 
     async def _take_all(self, take: Take) -> None:
-        query = "SELECT token, body FROM deliveries WHERE worker != ? AND status IS NULL"
-        for token, body in await self._database.rows(query, self._me):
+        query = "SELECT id, token, body FROM deliveries WHERE worker != ? AND status IS NULL"
+        for offer, token, body in await self._database.rows(query, self._me):
             status = await take(body, token)
             if status is not None:
-                done = "UPDATE deliveries SET status = ? WHERE token = ?"
-                await self._database.rows(done, status, token)
+                done = "UPDATE deliveries SET status = ? WHERE id = ?"
+                await self._database.rows(done, status, offer)

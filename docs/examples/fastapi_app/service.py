@@ -54,7 +54,7 @@ class Settings:
                 concurrent_tasks=int(told("CONCURRENT_TASKS", "1000")),
             ),
             longest_wait=float(told("LONGEST_WAIT", "60")),
-            public_url=told("PUBLIC_URL"),
+            public_url=told("PUBLIC_URL", "").rstrip("/") or None,
             secret=told("WEBHOOK_SECRET", ""),
         )
 
@@ -118,6 +118,7 @@ def _client(settings: Settings, worker: int, relay: SharedRelay | None) -> NanoB
         journal=SqliteJournal(settings.folder / f"journal-{worker}.db", forget_after=MONTH),
         limits=settings.limits.share(worker, of=settings.workers),
         webhooks=webhooks,
+        connect_patience=None,  # a job that was taken on waits for as long as the network is away
     )
 
 
