@@ -60,7 +60,7 @@ class Deliveries:
         """Take what other processes pass on, too."""
         if self._webhooks.relay is not None:
             try:
-                self._leave_relay = self._webhooks.relay.subscribe(self._passed_on)
+                self._leave_relay = self._webhooks.relay.subscribe(self._take_and_count)
             except Exception:
                 _logger.exception("Deliveries that reach other processes will not come here")
 
@@ -75,12 +75,12 @@ class Deliveries:
 
     async def deliver(self, body: bytes, token: str) -> int:
         """Take a delivery and return the HTTP status to answer."""
-        status = await self._passed_on(body, token)
+        status = await self._take_and_count(body, token)
         if status is None:
             return await self._pass_on(body, token)
         return status
 
-    async def _passed_on(self, body: bytes, token: str) -> int | None:
+    async def _take_and_count(self, body: bytes, token: str) -> int | None:
         """Take a delivery; None where the token is good, but another process's."""
         status = await self._take(body, token)
         if status == HTTPStatus.OK:
@@ -121,11 +121,14 @@ class Deliveries:
         if isinstance(known, Over):
             return not known.refused and known.task_id != status.task_id
         owner = known.owner
-        current = isinstance(owner, Past) or owner.callback is known.callback
-        task_id = owner.task_id if current else None  # one that was sent again has another task
+        # Where it was sent again, the task that is known is another attempt's.
+        own = isinstance(owner, Past) or owner.callback is known.callback
+        if own and owner.task_id not in (None, status.task_id):
+            return True
         tracked = self._tracker.tasks.get(status.task_id)
-        free = tracked is None or tracked is owner or _was_adopted(owner, tracked)
-        return task_id not in (None, status.task_id) or not free
+        if tracked is None or tracked is owner:
+            return False
+        return not _was_adopted(owner, tracked)
 
     async def _told(self, known: Known, status: TaskStatus, now: float) -> int:
         if isinstance(known, Over):
