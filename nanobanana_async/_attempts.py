@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from attrs import define, field
 
@@ -28,14 +28,12 @@ from nanobanana_async._codec import (
 from nanobanana_async._errors import JournalDamagedError, JournalError, NanoBananaError
 from nanobanana_async._gateway import NotSent
 from nanobanana_async._generation import Generation
-from nanobanana_async._journal import Journal, Kind, Past, Record, Replay, may_follow
+from nanobanana_async._journal import LAST, Journal, Kind, Past, Record, Replay, may_follow
 from nanobanana_async._models import TaskStatus
 
 __all__ = ["Attempts", "unix_time"]
 
 _logger = logging.getLogger("nanobanana_async")
-
-_LAST: Final = frozenset({Kind.REFUSED, Kind.ENDED})
 
 
 def unix_time() -> float:
@@ -206,7 +204,7 @@ class Attempts:
         last = None if number is None else self._last_kind.get(number)
         if number is None or last is None or not may_follow(last, kind):
             return None
-        if kind in _LAST:
+        if kind in LAST:
             del self._last_kind[number]
         else:
             self._last_kind[number] = kind

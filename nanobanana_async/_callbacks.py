@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 
 from nanobanana_async._callback import Callback
 from nanobanana_async._generation import Generation
-from nanobanana_async._journal import Kind, Past
+from nanobanana_async._journal import LAST, Kind, Past
 from nanobanana_async._tokens import Tokens
 from nanobanana_async._webhooks import Webhooks
 
@@ -23,7 +23,6 @@ __all__ = ["Callbacks", "Known", "Over", "Owned"]
 _GOOD: Final = 600.0
 _REMEMBERED: Final = 1_200.0
 _GIVEN_UP_KEPT: Final = 86_400.0
-_LAST: Final = frozenset({Kind.REFUSED, Kind.ENDED})
 
 
 @frozen
@@ -85,7 +84,7 @@ class Callbacks:
         if self.webhooks is None or past.mark is None:
             return
         mark = bytes.fromhex(past.mark)
-        if past.kind not in _LAST:
+        if past.kind not in LAST:
             callback = Callback(mark, number=past.number)
             self._owned[mark] = Owned(callback, past)
             if past.acknowledged:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from attrs import define, field, frozen
 
-__all__ = ["Journal", "Kind", "Past", "Record", "Replay", "kind_after", "may_follow"]
+__all__ = ["LAST", "Journal", "Kind", "Past", "Record", "Replay", "kind_after", "may_follow"]
 
 
 class Kind(Enum):
@@ -120,6 +120,8 @@ _MAY_FOLLOW: Mapping[Kind, frozenset[Kind]] = {
     Kind.LOST: frozenset({Kind.ACCEPTED}),
     Kind.ACCEPTED: frozenset({Kind.ENDED}),
 }
+LAST = frozenset({Kind.REFUSED, Kind.ENDED})
+"""After these nothing follows but an acknowledgement."""
 _NOTHING: Mapping[str, Any] = {}
 
 
