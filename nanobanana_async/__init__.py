@@ -1,121 +1,26 @@
 """Thousands of Nano Banana 2 generations at once: at the limit, never refused, never paid twice."""
 
-from nanobanana_async._client import NanoBananaClient, RequestFields
-from nanobanana_async._deliveries import WebhookReceiver
-from nanobanana_async._errors import (
-    APIConnectionError,
-    APIStatusError,
-    AuthenticationError,
-    ClientClosedError,
-    ClientCrashedError,
-    DownloadError,
-    FieldFault,
-    InsufficientBalanceError,
-    InvalidRequestError,
-    JournalDamagedError,
-    JournalError,
-    JournalInUseError,
-    JournalVersionError,
-    MissingKeyError,
-    NanoBananaError,
-    NotFoundError,
-    NotSubmittedError,
-    PermissionDeniedError,
-    QueueTimeoutError,
-    RateLimitError,
-    ResultUnreadableError,
-    ServerError,
-    ServiceTimesError,
-    SubmitUnknownError,
-    TaskError,
-    TaskFailedError,
-    TaskNotFoundError,
-    TaskStuckError,
-    TaskTimeoutError,
-    WrongLoopError,
-)
-from nanobanana_async._journal import Journal, Kind, Record
-from nanobanana_async._limits import Limits
-from nanobanana_async._many import GenerateMany
-from nanobanana_async._models import ImageRequest, ImageResult, Statistics, TaskHandle, TaskStatus
-from nanobanana_async._outcome import Outcome
-from nanobanana_async._picture import Picture
-from nanobanana_async._polling import Polling
-from nanobanana_async._relay import LocalRelay
-from nanobanana_async._resume import Resumption
-from nanobanana_async._service_times import ClassTimes, ServiceTimes
-from nanobanana_async._specs import MODELS, ModelSpec
-from nanobanana_async._sqlite_journal import SqliteJournal
-from nanobanana_async._storage import LocalFolder, Sink, Storage
-from nanobanana_async._task import Task
-from nanobanana_async._version import __version__
-from nanobanana_async._webhooks import DeliveryRelay, Webhooks
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "MODELS",
-    "APIConnectionError",
-    "APIStatusError",
-    "AuthenticationError",
-    "ClassTimes",
-    "ClientClosedError",
-    "ClientCrashedError",
-    "DeliveryRelay",
-    "DownloadError",
-    "FieldFault",
-    "GenerateMany",
-    "ImageRequest",
-    "ImageResult",
-    "InsufficientBalanceError",
-    "InvalidRequestError",
-    "Journal",
-    "JournalDamagedError",
-    "JournalError",
-    "JournalInUseError",
-    "JournalVersionError",
-    "Kind",
-    "Limits",
-    "LocalFolder",
-    "LocalRelay",
-    "MissingKeyError",
-    "ModelSpec",
-    "NanoBananaClient",
-    "NanoBananaError",
-    "NotFoundError",
-    "NotSubmittedError",
-    "Outcome",
-    "PermissionDeniedError",
-    "Picture",
-    "Polling",
-    "QueueTimeoutError",
-    "RateLimitError",
-    "Record",
-    "RequestFields",
-    "ResultUnreadableError",
-    "Resumption",
-    "ServerError",
-    "ServiceTimes",
-    "ServiceTimesError",
-    "Sink",
-    "SqliteJournal",
-    "Statistics",
-    "Storage",
-    "SubmitUnknownError",
-    "Task",
-    "TaskError",
-    "TaskFailedError",
-    "TaskHandle",
-    "TaskNotFoundError",
-    "TaskStatus",
-    "TaskStuckError",
-    "TaskTimeoutError",
-    "WebhookReceiver",
-    "Webhooks",
-    "WrongLoopError",
-    "__version__",
-]
+from nanobanana_async._version import __version__ as __version__
 
-# A traceback names what a user can import: nanobanana_async.TaskFailedError.
-for _name in __all__:
-    if isinstance(globals()[_name], type):
-        globals()[_name].__module__ = __name__
-del _name
+if TYPE_CHECKING:
+    from nanobanana_async._public import *  # noqa: F403 - its `__all__` is ours
+
+# Whoever needs no client does not pay for one: `nanobanana --help`, and each test run of a project
+# that has the pytest plugin installed. Therefore public names are imported when one is first used.
+
+
+def __getattr__(name: str) -> Any:
+    # Other underscored names are submodules, or asked for by whoever inspects modules.
+    if not name.startswith("_") or name == "__all__":
+        public = import_module("nanobanana_async._public")
+        globals().update({known: getattr(public, known) for known in ("__all__", *public.__all__)})
+        if name in globals():
+            return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(import_module("nanobanana_async._public").__all__)

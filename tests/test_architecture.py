@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import nanobanana_async
+from nanobanana_async import _public
 
 ROOT = Path(nanobanana_async.__file__).parent
 
@@ -68,6 +69,7 @@ RANKS = [
     {"_engine"},
     {"_many", "_resume"},
     {"_client"},
+    {"_public"},
     {"__init__"},
     {"cli", "emulator", "telemetry", "webhooks"},
 ]
@@ -156,9 +158,21 @@ def test_only_the_shell_knows_a_clock(file: Path) -> None:
 
 
 def test_all_is_what_the_package_exports() -> None:
-    public = {name for name in vars(nanobanana_async) if not name.startswith("_")}
-    public -= {"bulk", "emulator", "cli", "telemetry", "webhooks"}
+    public = {name for name in vars(_public) if not name.startswith("_")}
     assert public == set(nanobanana_async.__all__) - {"__version__"}
+    assert dir(nanobanana_async) == sorted(nanobanana_async.__all__)
+
+
+def test_a_name_that_is_not_there_is_no_name() -> None:
+    with pytest.raises(AttributeError, match="'nanobanana_async' has no attribute 'Nothing'"):
+        nanobanana_async.Nothing  # noqa: B018 - the look is the test
+
+
+@pytest.mark.parametrize("code", ["import nanobanana_async", "import nanobanana_async.cli"])
+def test_whoever_needs_no_client_imports_none(code: str) -> None:
+    code += "; import sys; print({'aiohttp', 'attr', 'cattrs', 'anyio'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - our own code
+    assert done.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("name", nanobanana_async.__all__)
@@ -172,7 +186,7 @@ def test_every_public_name_says_what_it_is(name: str) -> None:
 
 def test_importing_configures_nothing() -> None:
     code = """if True:
-        import logging, threading, nanobanana_async
+        import logging, threading; from nanobanana_async import NanoBananaClient
         for logger in (logging.getLogger(), logging.getLogger("nanobanana_async")):
             print(logger.handlers, logger.level, threading.active_count())
     """
