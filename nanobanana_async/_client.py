@@ -231,6 +231,21 @@ class NanoBananaClient:
 
     # Generating
 
+    def check(self, prompt: str | ImageRequest, **fields: Unpack[RequestFields]) -> None:
+        """Check a request against the rules of its model; nothing is sent.
+
+        `generate` and `submit` check it, too. This is for whoever wants to know before, of many
+        requests or in front of a line of their own.
+
+        Args:
+            prompt: what to draw, or a whole request.
+            fields: of `ImageRequest`.
+
+        Raises:
+            InvalidRequestError: a rule is broken; `faults` names all that are.
+        """
+        checked(_request(prompt, fields), self._model)
+
     async def generate(
         self,
         prompt: str | ImageRequest,

@@ -1,13 +1,13 @@
 """`nanobanana bulk`: options only; the run is in `_bulk_run`."""
 
 import asyncio
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
+from nanobanana_async.cli._command import Command, options
 from nanobanana_async.cli._extras import require
 
 _EXAMPLES: Final = """\b
@@ -23,8 +23,6 @@ Exit codes: 0 every row has its picture; 1 some rows have none; 2 options or
 input are at fault, nothing was sent; 3 stopped by the key, the account, the
 budget or the disk; 130 stopped by Ctrl-C. The key is read from APIXO_API_KEY.
 """
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _money(_: click.Context, __: click.Parameter, text: str | None) -> Decimal | None:
@@ -42,7 +40,7 @@ def _folder(_: click.Context, __: click.Parameter, text: str) -> Path:
     return Path(text)
 
 
-class _AsTyped(click.Command):
+class _AsTyped(Command):
     """Remembers its arguments, for the advice to type the same again."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -50,16 +48,7 @@ class _AsTyped(click.Command):
         return super().parse_args(ctx, args)
 
 
-def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-_row_defaults = _options(
+_row_defaults = options(
     click.option(
         "--model", default="nano-banana-2", show_default=True, help="Of rows without one."
     ),
@@ -77,7 +66,7 @@ _row_defaults = _options(
     ),
 )
 
-_what_is_sent = _options(
+_what_is_sent = options(
     click.option("--skip-invalid", is_flag=True, help="Leave out rows that break a rule."),
     click.option("--accept-changed", is_flag=True, help="Go on though INPUT has changed."),
     click.option(
@@ -107,7 +96,7 @@ _what_is_sent = _options(
     ),
 )
 
-_limits = _options(
+_limits = options(
     click.option(
         "--requests-per-minute",
         type=click.IntRange(2),
@@ -125,7 +114,7 @@ _limits = _options(
     click.option("--base-url", help="The API's address; APIXO_BASE_URL, or the vendor's."),
 )
 
-_what_is_kept = _options(
+_what_is_kept = options(
     click.option(
         "--download-concurrency",
         type=click.IntRange(1, 1_000),
@@ -168,7 +157,7 @@ _what_is_kept = _options(
 @_what_is_sent
 @_limits
 @_what_is_kept
-def bulk(**options: Any) -> int:
+def bulk(**given: Any) -> int:
     """Generate a picture for each row of INPUT, into a folder.
 
     INPUT is a .txt file (a prompt a line), a .csv or .jsonl file (columns: prompt, key,
@@ -179,6 +168,6 @@ def bulk(**options: Any) -> int:
     # Late, since --help needs none of it.
     from nanobanana_async.cli import _bulk_run  # noqa: PLC0415
 
-    if options["dry_run"]:
-        return _bulk_run.dry_run(options)
-    return asyncio.run(_bulk_run.run(options))
+    if given["dry_run"]:
+        return _bulk_run.dry_run(given)
+    return asyncio.run(_bulk_run.run(given))

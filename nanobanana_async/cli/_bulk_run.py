@@ -1,11 +1,9 @@
 """A bulk run on the command line: the library's run, a display, signals and exit codes."""
 
 import asyncio
-import logging
 import shlex
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, BinaryIO, Final, cast
 
 from attrs import define
@@ -20,6 +18,7 @@ from nanobanana_async.cli._bulk_stdin import StandardInput
 from nanobanana_async.cli._bulk_summary import plan_text, summary_json, summary_text
 from nanobanana_async.cli._bulk_view import View, Viewer, counted, duration
 from nanobanana_async.cli._display import Display
+from nanobanana_async.cli._said import said_by
 from nanobanana_async.cli._signals import first_signal
 
 _TICK: Final = 0.1
@@ -35,7 +34,7 @@ async def run(options: Mapping[str, Any]) -> int:
     display = bulk_display(quiet=options["quiet"], as_json=options["as_json"])
     stdin = StandardInput.of_process() if options["source"] == "-" else None
     progress, stop = Progress(), asyncio.Event()
-    with first_signal() as signalled, _said_by(display) as said:
+    with first_signal() as signalled, said_by(display) as said:
         work = asyncio.create_task(
             run_bulk(
                 options["source"],
@@ -157,31 +156,3 @@ def dry_run(options: Mapping[str, Any]) -> int:
 
 def _again(options: Mapping[str, Any]) -> str:
     return shlex.join(["nanobanana", "bulk", *options["typed"]])
-
-
-class _Said(logging.Handler):
-    """Says what the library warns of above the figures."""
-
-    def __init__(self, display: Display[Any]) -> None:
-        super().__init__(logging.WARNING)
-        self._display = display
-        self.left = False
-        """True once nobody waits for anything any more: then nothing that happens is news."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        # The tasks that run on are picked up by the next run.
-        if not (self.left or hasattr(record, "task_ids")):
-            self._display.say(record.getMessage())
-
-
-@contextmanager
-def _said_by(display: Display[Any]) -> Iterator[_Said]:
-    said, logger = _Said(display), logging.getLogger("nanobanana_async")
-    before, logger.propagate = logger.propagate, False
-    logger.addHandler(said)
-    try:
-        yield said
-    finally:
-        if not said.left:  # else what is still being closed would speak up
-            logger.removeHandler(said)
-            logger.propagate = before

@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from nanobanana_async.cli._command import Command
 from nanobanana_async.cli._extras import require
 
 _EXAMPLES: Final = """\b
@@ -14,7 +15,7 @@ Example:
 """
 
 
-@click.command(short_help="Make a thousand pictures at once.", epilog=_EXAMPLES)
+@click.command(cls=Command, short_help="Make a thousand pictures at once.", epilog=_EXAMPLES)
 @click.option(
     "--n",
     "number",

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import click
 
+from nanobanana_async.cli._command import Command
 from nanobanana_async.cli._extras import require
 from nanobanana_async.cli._faults import read_episodes, read_faults
 
@@ -22,7 +23,7 @@ def _check_key(_: click.Context, __: click.Parameter, key: str) -> str:
     return key
 
 
-@click.command(short_help="Run the API on this machine.", epilog=_EXAMPLES)
+@click.command(cls=Command, short_help="Run the API on this machine.", epilog=_EXAMPLES)
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
@@ -87,6 +88,7 @@ def _check_key(_: click.Context, __: click.Parameter, key: str) -> str:
 @click.option(
     "--balance", type=click.FloatRange(0), help="What the account holds; unlimited if not given."
 )
+@click.option("--data-urls", is_flag=True, help="Let local files in as reference images.")
 @click.option("--full-size", is_flag=True, help="Draw 1K, 2K and 4K pictures in their real size.")
 def emulator(**settings: Any) -> None:
     """Run the API on this machine until Ctrl-C, without an account and without cost."""

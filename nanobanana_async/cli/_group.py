@@ -6,15 +6,21 @@ from typing import Any, Final
 import click
 
 from nanobanana_async import __version__
+from nanobanana_async.cli._balance import balance
 from nanobanana_async.cli._bulk import bulk
+from nanobanana_async.cli._command import debug_option, debugging
+from nanobanana_async.cli._completion import completion
 from nanobanana_async.cli._demo import demo
 from nanobanana_async.cli._emulator import emulator
+from nanobanana_async.cli._generate import generate, submit
 from nanobanana_async.cli._report_page import report
+from nanobanana_async.cli._tasks import download, status, wait
 
 _INTERRUPTED: Final = 130
 
 _EXAMPLES: Final = """\b
 Examples:
+  nanobanana generate "a cozy cafe"    a picture, into this folder
   nanobanana bulk rows.csv -o run      a picture for each row of a file
   nanobanana demo                      a thousand pictures, from an emulator
   nanobanana demo --n 50 --out cats    fifty, into the folder cats
@@ -24,6 +30,21 @@ Examples:
 
 class OneLineErrors(click.Group):
     """A group whose errors take one line each, without click's usage in front."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        """Return the commands in the order of a stranger's needs, not of the alphabet."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for; what ends it becomes a line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, ModuleNotFoundError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, a person reads it
+            from nanobanana_async.cli._errors import fail  # noqa: PLC0415 - slow, not for --help
+
+            return fail(error, debug=debugging(ctx))
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run and exit: 2 for wrong options, 130 where it was interrupted before it began."""
@@ -49,6 +70,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     invoke_without_command=True,
     epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    params=[debug_option()],
 )
 @click.option(
     "--version",
@@ -65,7 +87,6 @@ def nanobanana(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-nanobanana.add_command(bulk)
-nanobanana.add_command(demo)
-nanobanana.add_command(emulator)
-nanobanana.add_command(report)
+for _command in (generate, submit, status, wait, download, balance, bulk, report, demo, emulator):
+    nanobanana.add_command(_command)
+nanobanana.add_command(completion)

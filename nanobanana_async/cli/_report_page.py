@@ -4,16 +4,18 @@ from pathlib import Path
 
 import click
 
-from nanobanana_async.cli._bulk_output import complain, put
+from nanobanana_async.cli._command import Command
 from nanobanana_async.cli._extras import require
 
 
-@click.command(short_help="Write the page of a bulk run.")
+@click.command(cls=Command, short_help="Write the page of a bulk run.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def report(folder: Path) -> int:
     """Write DIR/report.html anew, from what a bulk run has left in DIR."""
     require("PIL")
-    from nanobanana_async.bulk.report import write_report  # noqa: PLC0415 - slow, not for --help
+    # Late, since --help needs none of it.
+    from nanobanana_async.bulk.report import write_report  # noqa: PLC0415
+    from nanobanana_async.cli._bulk_output import complain, put  # noqa: PLC0415
 
     try:
         path = write_report(folder)

@@ -173,7 +173,12 @@ class EmulatorCore:
         if rules is None:
             return _envelope.MODEL_NOT_FOUND
         try:
-            order = read_order(call.request.body, rules, self._settings.extra_fields)
+            order = read_order(
+                call.request.body,
+                rules,
+                self._settings.extra_fields,
+                data_urls=self._settings.data_urls,
+            )
         except InvalidOrderError as error:
             return _envelope.invalid(str(error))
         if not self._wallet.suffices():

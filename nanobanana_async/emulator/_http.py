@@ -86,7 +86,10 @@ class Emulator:
 
     async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in http.headers.items()}
-        request = Request(http.method, http.path, http.query, headers, await http.read())
+        body = (
+            await http.content.read()
+        )  # whole, however long: aiohttp's own limit is not the API's
+        request = Request(http.method, http.path, http.query, headers, body)
         delay, outcome = self._core.handle(self._now(), request)
         if delay > 0:
             await asyncio.sleep(delay)

@@ -8,10 +8,10 @@ import json
 from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from nanobanana_async.emulator._references import host_of, is_reference
 from nanobanana_async.emulator._rules import (
     ASPECT_RATIOS,
     BODY_FIELDS,
@@ -47,7 +47,13 @@ class Order:
     """None unless the order asked for a callback."""
 
 
-def read_order(body: bytes, rules: ModelRules, extra_fields: Collection[str] = ()) -> Order:
+def read_order(
+    body: bytes,
+    rules: ModelRules,
+    extra_fields: Collection[str] = (),
+    *,
+    data_urls: bool = False,
+) -> Order:
     """Read a submit's body; raise InvalidOrderError for the first rule that it breaks."""
     document = _parse(body)
     _refuse_unknown("", document, BODY_FIELDS)
@@ -65,7 +71,7 @@ def read_order(body: bytes, rules: ModelRules, extra_fields: Collection[str] = (
         aspect_ratio=_one_of("input.aspect_ratio", fields.get("aspect_ratio"), ASPECT_RATIOS),
         resolution=_resolution(fields, rules),
         format="jpeg" if output_format == "jpg" else output_format,
-        image_urls=_image_urls(fields, rules),
+        image_urls=_image_urls(fields, rules, data_urls=data_urls),
         callback_url=callback_url,
     )
 
@@ -113,7 +119,9 @@ def _resolution(fields: Mapping[str, Any], rules: ModelRules) -> str:
     return _one_of("input.resolution", upper, rules.resolutions)
 
 
-def _image_urls(fields: Mapping[str, Any], rules: ModelRules) -> tuple[str, ...]:
+def _image_urls(
+    fields: Mapping[str, Any], rules: ModelRules, *, data_urls: bool
+) -> tuple[str, ...]:
     if _one_of("input.mode", fields.get("mode"), MODES) == "text-to-image":
         if "image_urls" in fields:
             raise InvalidOrderError(field="input.image_urls", rule="only with mode image-to-image")
@@ -122,7 +130,7 @@ def _image_urls(fields: Mapping[str, Any], rules: ModelRules) -> tuple[str, ...]
     if not isinstance(urls, list) or not 1 <= len(urls) <= rules.most_images:
         rule = f"a list of 1 to {rules.most_images} URLs"
         raise InvalidOrderError(field="input.image_urls", rule=rule)
-    if not all(isinstance(url, str) and _host(url, "http", "https") for url in urls):
+    if not all(is_reference(url, data_urls=data_urls) for url in urls):
         raise InvalidOrderError(field="input.image_urls", rule="http or https URLs")
     return tuple(urls)
 
@@ -134,18 +142,11 @@ def _callback_url(document: Mapping[str, Any]) -> str | None:
             raise InvalidOrderError(field="callback_url", rule="required for request_type callback")
         return None
     url = document["callback_url"]
-    if not isinstance(url, str) or not (_host(url, "https") or _is_loopback(_host(url, "http"))):
+    if not isinstance(url, str) or not (
+        host_of(url, "https") or _is_loopback(host_of(url, "http"))
+    ):
         raise InvalidOrderError(field="callback_url", rule="an https URL, or http on loopback")
     return url if kind == "callback" else None
-
-
-def _host(url: str, *schemes: str) -> str | None:
-    """Return the URL's host, or None where it has none or another scheme."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    return parts.hostname if parts.scheme in schemes else None
 
 
 def _is_loopback(host: str | None) -> bool:

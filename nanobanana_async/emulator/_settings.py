@@ -96,6 +96,8 @@ class Settings:
     """Seconds from the work on a request to its answer's leaving."""
     extra_fields: Collection[str] = field(default=(), converter=_names)
     """Fields of `input` that are let in, unread, beside the documented ones."""
+    data_urls: bool = False
+    """Let `data:` URLs in as reference images, which the vendor does not document."""
 
 
 class SettingsKeywords(TypedDict, total=False):
@@ -126,3 +128,4 @@ class SettingsKeywords(TypedDict, total=False):
     full_size: bool
     latency: float
     extra_fields: Collection[str]
+    data_urls: bool

@@ -179,6 +179,29 @@ def test_extra_fields_are_let_in_where_the_settings_say_so() -> None:
     assert refused_field(body(style={"any": 1})) == "input.style"
 
 
+def test_data_urls_are_let_in_where_the_settings_say_so() -> None:
+    document = with_images("data:image/png;base64,iVBORw0KGgo=", IMAGE)
+    Account(data_urls=True).accepted(0, document)
+    assert refused_field(document) == "input.image_urls"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:image/png;base64,",
+        "data:image/png;base64,iVBORw0KGgo",
+        "data:image/png,iVBORw0KGgo=",
+        "data:image/gif;base64,iVBORw0KGgo=",
+        "data:text/html;base64,iVBORw0KGgo=",
+        "data:image/jpeg;base64," + "A" * 13_333_336,
+    ],
+    ids=short,
+)
+def test_no_image_in_a_data_url_is_refused(url: str) -> None:
+    answer = Account(data_urls=True).submit(0, with_images(url))
+    assert envelope(answer, 400)["data"]["error"].startswith("input.image_urls: ")
+
+
 def test_an_order_is_normalised() -> None:
     content = (
         b'{"request_type": "async", "callback_url": "https://example.com/hook", "input": {'

@@ -1,0 +1,80 @@
+"""The options that all commands have which talk to the API. Imports click only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from nanobanana_async.cli._command import options
+
+if TYPE_CHECKING:
+    from nanobanana_async import NanoBananaClient
+
+_CONNECT_PATIENCE: Final = 10.0
+"""Seconds: whoever typed a command waits in front of it."""
+
+api_options = options(
+    click.option(
+        "--base-url",
+        metavar="URL",
+        help="The API's address; APIXO_BASE_URL, or the vendor's.",
+    ),
+    click.option("--proxy", metavar="URL", help="HTTP proxy, such as http://proxy:3128."),
+    click.option("--json", "as_json", is_flag=True, help="Results as JSON, one object a line."),
+)
+
+quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong.")
+
+place_option = click.option(
+    "-o",
+    "--out",
+    "out",
+    metavar="FILE|DIR",
+    default=".",
+    help="A .png or .jpeg file, or a folder; this folder if not given. "
+    "In a folder nothing is overwritten.",
+)
+
+private_hosts_option = click.option(
+    "--private-hosts", is_flag=True, help="Fetch pictures from private addresses, too."
+)
+
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="For all of it; what runs then goes on at the API.",
+)
+
+
+def client_of(given: Mapping[str, Any]) -> NanoBananaClient:
+    """Return a client with the options of a command.
+
+    Raises:
+        MissingKeyError: there is no key.
+        click.UsageError: an option makes no sense.
+    """
+    from nanobanana_async import NanoBananaClient  # noqa: PLC0415 - slow, not for --help
+
+    try:
+        return NanoBananaClient(
+            base_url=given["base_url"],
+            proxy=given["proxy"],
+            private_hosts=given.get("private_hosts", False),
+            connect_patience=_CONNECT_PATIENCE,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def typed_again(ctx: click.Context, *names: str) -> list[str]:
+    """Return those of the options that were given, for a command that goes on."""
+    again: list[str] = []
+    for parameter in ctx.command.params:
+        given = ctx.get_parameter_source(str(parameter.name))
+        if parameter.name in names and given is click.core.ParameterSource.COMMANDLINE:
+            value = ctx.params[str(parameter.name)]
+            again += [parameter.opts[-1]] if value is True else [parameter.opts[-1], str(value)]
+    return again

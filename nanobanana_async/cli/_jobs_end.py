@@ -1,0 +1,89 @@
+"""What is said of jobs that are over, and how the command ends."""
+
+import json
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from attrs import frozen
+
+from nanobanana_async import ClientClosedError, NanoBananaError
+from nanobanana_async.cli._bulk_output import complain, put
+from nanobanana_async.cli._display import Display
+from nanobanana_async.cli._errors import exit_code, fail
+from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, SIGNALLED, STOPPED
+from nanobanana_async.cli._job import End, Job
+from nanobanana_async.cli._jobs_display import short
+
+_AGAIN: Final = {End.RUNNING: "wait", End.NO_FILE: "download"}
+
+
+@frozen(kw_only=True)
+class JobsEnd:
+    """What one command wants to be said."""
+
+    wanted: End = End.SUCCEEDED
+    """The end that leaves nothing to do; of `submit`, that the task runs."""
+    as_json: bool = False
+    above: Display[Any] | None = None
+    """Shows a picture that changes, above which results stand; None where nothing moves."""
+    debug: bool = False
+    again: Sequence[str] = ()
+    """Options of a command that goes on: where pictures go, which model."""
+
+    def over(self, job: Job, say: Callable[[str], None]) -> None:
+        """Say what has become of a job: results to stdout, failures by `say`."""
+        if self.as_json:
+            put(json.dumps(job.as_json()))
+        elif job.end is self.wanted:
+            for line in [str(job.task_id)] if self.wanted is End.RUNNING else map(str, job.files):
+                (put if self.above is None else self.above.say)(line)
+        if job.error is not None and not _ends_all(job.error):
+            say(f"{short(job.name)}: {job.error}")
+
+    def end(self, jobs: Sequence[Job], signalled: int | None, *, in_time: bool) -> int:
+        """Say what is left and how to go on; return the exit code."""
+        stopped_by = next((job.error for job in jobs if _stops(job.error)), None)
+        if stopped_by is not None:
+            code = fail(stopped_by, debug=self.debug)
+        elif signalled is not None:
+            complain("Stopped.")
+            code = SIGNALLED + signalled
+        elif not in_time:
+            complain("The time is over.")
+            code = RUNNING
+        else:
+            code = self._code(jobs)
+        self.tell_how_to_go_on(jobs)
+        return code
+
+    def tell_how_to_go_on(self, jobs: Sequence[Job]) -> None:
+        """Name what runs on, or is ready and not here, with the command that fetches it."""
+        for end, command in _AGAIN.items():
+            ids = [job.task_id for job in jobs if job.end is end and end is not self.wanted]
+            if ids:
+                what = "still running" if end is End.RUNNING else "ready, and paid for"
+                typed = shlex.join(["nanobanana", command, *map(str, ids), *self.again])
+                complain(f"{_tasks(len(ids))} {what}. To go on: {typed}")
+        unsent = sum(job.end is End.NOT_SUBMITTED for job in jobs)
+        if unsent:
+            complain(f"{unsent:,} not submitted; nothing was paid for them.")
+
+    def _code(self, jobs: Iterable[Job]) -> int:
+        ends = {job.end for job in jobs} - {self.wanted}
+        if not ends:
+            return DONE
+        return RUNNING if ends == {End.RUNNING} else MISSING
+
+
+def _tasks(number: int) -> str:
+    return "1 task is" if number == 1 else f"{number:,} tasks are"
+
+
+def _ends_all(error: NanoBananaError) -> bool:
+    return _stops(error) or isinstance(error, ClientClosedError)
+
+
+def _stops(error: NanoBananaError | None) -> bool:
+    closed = isinstance(error, ClientClosedError)  # by this command itself, at its end
+    return error is not None and not closed and exit_code(error) == STOPPED

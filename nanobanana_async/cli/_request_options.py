@@ -1,0 +1,104 @@
+"""The options that make a request: all fields of ImageRequest. Imports click only."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from click.shell_completion import CompletionItem
+
+from nanobanana_async.cli._command import options
+
+_FIELDS: Final = (
+    "model",
+    "aspect_ratio",
+    "resolution",
+    "output_format",
+    "provider",
+    "mode",
+    "callback_url",
+    "key",
+    "google_search",
+    "image_urls",
+    "image_files",
+    "extra",
+)
+
+
+def _one_of(attribute: str) -> Callable[..., list[CompletionItem]]:
+    """Complete what some model takes."""
+
+    def complete(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+        from nanobanana_async import MODELS  # noqa: PLC0415 - slow, not for --help
+
+        known = (value for spec in MODELS.values() for value in getattr(spec, attribute))
+        return [CompletionItem(value) for value in dict.fromkeys(known) if value.startswith(begun)]
+
+    return complete
+
+
+def _models(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    from nanobanana_async import MODELS  # noqa: PLC0415 - slow, not for --help
+
+    return [CompletionItem(model) for model in MODELS if model.startswith(begun)]
+
+
+model_option = click.option(
+    "--model", metavar="NAME", shell_complete=_models, help="nano-banana-2, or nano-banana."
+)
+
+request_options = options(
+    click.option(
+        "--aspect-ratio",
+        metavar="W:H",
+        shell_complete=_one_of("aspect_ratios"),
+        help="Such as 3:2, 16:9, 1:1; auto if not given.",
+    ),
+    click.option(
+        "--resolution",
+        metavar="SIZE",
+        shell_complete=_one_of("resolutions"),
+        help="1K, 2K or 4K; 1K if not given.",
+    ),
+    click.option(
+        "--output-format",
+        metavar="FORMAT",
+        shell_complete=_one_of("output_formats"),
+        help="png or jpeg; by the ending of -o, else png.",
+    ),
+    click.option(
+        "--image-url",
+        "image_urls",
+        metavar="URL",
+        multiple=True,
+        help="Reference image; may be repeated.",
+    ),
+    click.option(
+        "--image-file",
+        "image_files",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="Local reference image, sent as a data: URL. The vendor does not document this: "
+        "it may be refused.",
+    ),
+    model_option,
+    click.option(
+        "--provider",
+        metavar="NAME",
+        shell_complete=_one_of("providers"),
+        help="auto, value or official; auto if not given.",
+    ),
+    click.option("--google-search", is_flag=True, help="Let the model search."),
+    click.option("--mode", metavar="MODE", help="text-to-image or image-to-image; by the images."),
+    click.option("--callback-url", metavar="URL", help="The API posts the end of the task there."),
+    click.option("--key", metavar="NAME", help="Your own name for the picture; not sent."),
+    click.option(
+        "--extra", metavar="JSON", help="Object of more input fields, sent without a check."
+    ),
+)
+
+
+def fields_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those fields of a request that were given, and `image_files`."""
+    return {name: given[name] for name in _FIELDS if given[name]}
