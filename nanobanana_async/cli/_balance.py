@@ -14,7 +14,8 @@ Example:
   nanobanana balance --json
 
 \b
-Exit codes: 0; 2 options or key are at fault; 3 stopped by the key or the host.
+Exit codes: 0 it is shown; 2 options or key are at fault; 3 stopped by the key
+or the host.
 """
 
 

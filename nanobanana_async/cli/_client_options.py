@@ -76,5 +76,5 @@ def typed_again(ctx: click.Context, *names: str) -> list[str]:
         given = ctx.get_parameter_source(str(parameter.name))
         if parameter.name in names and given is click.core.ParameterSource.COMMANDLINE:
             value = ctx.params[str(parameter.name)]
-            again += [parameter.opts[-1]] if value is True else [parameter.opts[-1], str(value)]
+            again += [parameter.opts[0]] if value is True else [parameter.opts[0], str(value)]
     return again

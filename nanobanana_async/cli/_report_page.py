@@ -1,14 +1,20 @@
 """`nanobanana report`: the page of a bulk run's folder."""
 
 from pathlib import Path
+from typing import Final
 
 import click
 
 from nanobanana_async.cli._command import Command
 from nanobanana_async.cli._extras import require
 
+_EXAMPLE: Final = """\b
+Example:
+  nanobanana report run
+"""
 
-@click.command(cls=Command, short_help="Write the page of a bulk run.")
+
+@click.command(cls=Command, short_help="Write the page of a bulk run.", epilog=_EXAMPLE)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def report(folder: Path) -> int:
     """Write DIR/report.html anew, from what a bulk run has left in DIR."""

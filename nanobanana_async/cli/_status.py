@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 from attrs import frozen
@@ -19,6 +19,10 @@ from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, STOPPED
 from nanobanana_async.cli._requests import task_ids_of
 from nanobanana_async.cli._said import said_by
 from nanobanana_async.cli._silent import SilentDisplay
+
+_AT_ONCE: Final = 3.0
+_UNKNOWN: Final = "30 s"
+"""For so long a task that was just accepted may be unknown, so the client asks again."""
 
 
 @frozen
@@ -56,8 +60,12 @@ async def _look(client: NanoBananaClient, task_ids: Iterable[str], model: str | 
             return Look(task_id, error=error)
 
     with said_by(SilentDisplay()):
-        async with client:
-            return await asyncio.gather(*map(look, task_ids))
+        async with client, asyncio.TaskGroup() as group:
+            looks = [group.create_task(look(task_id)) for task_id in task_ids]
+            _, unanswered = await asyncio.wait(looks, timeout=_AT_ONCE)
+            if unanswered:
+                complain(f"Still asking. An id that the API does not know takes {_UNKNOWN}.")
+        return [asked.result() for asked in looks]
 
 
 def line(status: TaskStatus, now: datetime) -> str:

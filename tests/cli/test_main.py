@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner
 
-from nanobanana_async import __version__
+from nanobanana_async import NanoBananaClient, __version__
 from nanobanana_async.cli._extras import missing_extra
 from nanobanana_async.cli._group import nanobanana
 
@@ -27,14 +28,6 @@ def test_without_a_command_it_shows_its_help() -> None:
     assert result.exit_code == 0
     assert result.stdout == CliRunner().invoke(nanobanana, ["--help"]).stdout
     assert "nanobanana demo --n 50" in result.stdout
-
-
-@pytest.mark.parametrize("command", ["demo", "emulator"])
-def test_each_help_has_an_example(command: str) -> None:
-    result = CliRunner().invoke(nanobanana, [command, "-h"])
-    assert result.exit_code == 0
-    assert f"Example:\n    nanobanana {command} --" in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 80
 
 
 def test_the_version() -> None:
@@ -133,6 +126,68 @@ def test_another_missing_module_is_no_extra() -> None:
 
 
 def test_another_missing_module_is_not_hidden() -> None:
-    done = run_code(WITHOUT, "importlib.metadata", "--version")
-    assert "importlib.metadata" in done.stderr.splitlines()[-1]
+    done = run_code(WITHOUT, "nanobanana_async.cli._demo", "--version")
+    assert "nanobanana_async.cli._demo" in done.stderr.splitlines()[-1]
     assert INSTALL not in done.stderr
+
+
+def test_commands_stand_in_the_order_of_need() -> None:
+    text = CliRunner().invoke(nanobanana, ["--help"]).stdout
+    places = [text.index(f"\n  {name} ") for name in nanobanana.commands]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("name", list(nanobanana.commands))
+def test_each_command_fits_80_columns_and_shows_an_example(name: str) -> None:
+    text = CliRunner().invoke(nanobanana, [name, "--help"]).stdout
+    assert f"nanobanana {name}" in text.partition("Example")[2]
+    assert "--debug" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "balance"], ["balance", "--debug"]])
+def test_debug_shows_where_an_error_came_from(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("APIXO_API_KEY", raising=False)
+    done = CliRunner().invoke(nanobanana, arguments)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("Traceback (most recent call last):\n")
+    assert done.stderr.splitlines()[-1].startswith("Error: No API key")
+
+
+def test_a_defect_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APIXO_API_KEY", "sk-x")
+
+    def broken(_: NanoBananaClient) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr(NanoBananaClient, "balance", broken)
+    done = CliRunner().invoke(nanobanana, ["balance"])
+    assert (done.exit_code, done.stdout) == (70, "")
+    assert (
+        done.stderr == "Error: KeyError: 'x'. This is a defect of nanobanana; --debug shows where\n"
+    )
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_that_completes(shell: str) -> None:
+    script = run("completion", shell)
+    assert (script.returncode, script.stderr) == (0, "")
+    assert f"_NANOBANANA_COMPLETE={shell}_complete" in script.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("nanobanana ge", ["generate"]),
+        ("nanobanana generate --resolution ", ["1K", "2K", "4K"]),
+        ("nanobanana generate --aspect-ratio 16", ["16:9"]),
+        ("nanobanana wait --model nano-banana-", ["nano-banana-2"]),
+    ],
+)
+def test_words_are_completed(typed: str, completed: list[str]) -> None:
+    words = typed.split(" ")
+    complete = BashComplete(nanobanana, {}, "nanobanana", "_NANOBANANA_COMPLETE")
+    found = complete.get_completions(words[1:-1], words[-1])
+    assert [item.value for item in found] == completed
