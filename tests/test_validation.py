@@ -8,6 +8,7 @@ import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from nanobanana_async import NanoBananaClient
 from nanobanana_async._codec import submit_body
 from nanobanana_async._errors import FieldFault, InvalidRequestError
 from nanobanana_async._models import ImageRequest
@@ -307,3 +308,12 @@ def test_whatever_is_handed_in_either_can_be_encoded_or_is_refused(fields: dict[
     with suppress(InvalidRequestError):
         spec = checked(request, DEFAULT_MODEL)
         assert isinstance(json.loads(submit_body(request, spec)), dict)
+
+
+def test_a_client_checks_requests_and_sends_nothing() -> None:
+    client = NanoBananaClient("sk-x", model="nano-banana")
+    client.check("a cat", aspect_ratio="3:2")
+    client.check(ImageRequest("a cat", model="nano-banana-2", resolution="2K"))
+    with pytest.raises(InvalidRequestError) as caught:
+        client.check(ImageRequest(""), resolution="2K")
+    assert [fault.field for fault in caught.value.faults] == ["prompt", "resolution"]
