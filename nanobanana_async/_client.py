@@ -101,7 +101,9 @@ class NanoBananaClient:
         request_timeout: seconds for one HTTP request.
         connect_patience: seconds for which calls that were not sent yet wait while no connection
             can be had; None for ever.
-        unknown_hold: seconds for which a submit whose answer was lost keeps its slot.
+        unknown_hold: seconds for which a submit whose answer was lost keeps its slot, until 200
+            tasks of its kind were seen to end: from then on as long as 99 of 100 of them take, 30 s
+            at least. With `webhooks` it is their `unknown_patience`.
         stuck_after: seconds after which a task counts as stuck: at the next look its waiters are
             told and its slot is free again; from then on it is looked at once a minute.
         resubmit_unknown: send a submit whose answer was lost again, which may be paid for twice.
@@ -123,7 +125,7 @@ class NanoBananaClient:
 
     Raises:
         MissingKeyError: there is no key.
-        ValueError: an argument makes no sense; it is named.
+        ValueError, TypeError: an argument makes no sense; it is named.
     """
 
     _engine: Engine | None = None
@@ -196,6 +198,13 @@ class NanoBananaClient:
         return f"<NanoBananaClient {self._base_url}{figures}>"
 
     async def __aenter__(self) -> Self:
+        """Open the client. Cancelled, or where it fails, it is closed again.
+
+        Raises:
+            JournalError: the journal cannot be opened; its subclasses say why.
+            ClientClosedError: it was closed before: make another one.
+            WrongLoopError: it was used in another event loop before.
+        """
         engine = self._live()
         try:
             await engine.opened()
@@ -210,14 +219,19 @@ class NanoBananaClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Close the client, as `aclose` does; cancelled, likewise."""
         await self.aclose()
 
     async def aclose(self) -> None:
         """Close the client and leave nothing behind. Does no harm when called again.
 
         Calls that wait in line fail with `ClientClosedError`; submits under way are awaited for up
-        to `request_timeout` (5 s where this call is cancelled); waiters of running tasks get
-        `ClientClosedError` with the task's id. A warning names what still runs at the API.
+        to `request_timeout`; waiters of running tasks get `ClientClosedError` with the task's id. A
+        warning names what still runs at the API. Cancelled, it closes all the same, and gives
+        submits under way 5 s.
+
+        Raises:
+            WrongLoopError: called in another event loop or thread than the client's.
         """
         if self._engine is not None:
             self._engine.dispatcher.check_loop()
@@ -262,11 +276,13 @@ class NanoBananaClient:
 
         Args:
             prompt: what to draw, or a whole request.
-            timeout: seconds for the whole wait.
-            resubmit_unknown: send it again where the submit's answer was lost.
+            timeout: seconds for the whole wait, None for as long as it takes; the client's when not
+                given.
+            resubmit_unknown: send it again where the submit's answer was lost, which may be paid
+                for twice; the client's when None.
             bulk: stand in line behind the calls without it, as those of `generate_many` do. What
                 stops the client while it stands there comes as `NotSubmittedError`.
-            fields: of `ImageRequest`.
+            fields: of `ImageRequest`; those of a whole request are replaced.
 
         Raises:
             InvalidRequestError: a rule of the API is broken; nothing was sent.
@@ -276,6 +292,7 @@ class NanoBananaClient:
             NotSubmittedError: with `bulk`, it was not sent; ``__cause__`` says why.
             SubmitUnknownError: it may have been accepted: the answer was lost.
             NanoBananaError: any of the others.
+            ValueError: `timeout` makes no sense.
         """
         engine = self._live()
         seconds = self._seconds(timeout)
@@ -294,7 +311,25 @@ class NanoBananaClient:
     ) -> Task:
         """Submit one request and return a handle as soon as the API has accepted it.
 
-        Arguments, errors and cancellation as for `generate`.
+        Cancelled before it was sent, it is withdrawn and costs nothing. Cancelled later, the task
+        is tracked on, and its end is logged where nobody asks for it: it is paid for.
+
+        Args:
+            prompt: what to draw, or a whole request.
+            timeout: seconds until it is accepted, None for as long as it takes; the client's when
+                not given.
+            resubmit_unknown: as for `generate`.
+            bulk: as for `generate`.
+            fields: as for `generate`.
+
+        Raises:
+            InvalidRequestError: a rule of the API is broken; nothing was sent.
+            QueueTimeoutError: the time is over; it was not sent.
+            TaskTimeoutError: the time is over, and it is on its way; ``await error.task`` waits on.
+            NotSubmittedError: with `bulk`, it was not sent; ``__cause__`` says why.
+            SubmitUnknownError: it may have been accepted: the answer was lost.
+            NanoBananaError: any of the others.
+            ValueError: `timeout` makes no sense.
         """
         engine = self._live()
         seconds = self._seconds(timeout)
@@ -313,13 +348,19 @@ class NanoBananaClient:
     ) -> GenerateMany:
         """Generate all of `requests`, behind interactive calls; outcomes come as they complete.
 
+        Nothing is read or sent before the first outcome is asked for. What leaving early, a
+        cancellation included, does says `GenerateMany`.
+
         Args:
             requests: prompts or requests; any iterable or async iterable, read as there is room.
-            timeout: seconds for each, from when it was read.
+            timeout: seconds for each, from when it was read, None for as long as it takes; the
+                client's when not given.
             resubmit_unknown: as for `generate`.
 
         Raises:
             TypeError: `requests` is a single prompt, or nothing that can be iterated over.
+            ValueError: `timeout` makes no sense.
+            NanoBananaError: what stopped this client: nothing is sent any more.
         """
         check_source(requests)
         watch = self._settings.watch
@@ -337,6 +378,14 @@ class NanoBananaClient:
 
         Nothing is sent before somebody asks the handle. While the task is in flight the same id
         gives the same handle.
+
+        Args:
+            task_id: the API's id of it.
+            model: the one that it was submitted to; the client's when None.
+
+        Raises:
+            ValueError: `task_id` is no text, or empty.
+            NanoBananaError: what stopped this client: nothing is sent any more.
         """
         if not (isinstance(task_id, str) and task_id):
             raise ValueError(f"task_id must be a task's id, not {task_id!r}")
@@ -345,10 +394,15 @@ class NanoBananaClient:
     async def balance(self) -> Any:
         """Return the account's balance, as the API tells it: its shape is not documented.
 
+        Takes a request of the budget, ahead of what waits in line. Cancelled before it was sent, it
+        takes none.
+
         Raises:
             AuthenticationError: the key is wrong.
-            RateLimitError, APIStatusError, ServerError: no useful answer for 30 s.
+            APIStatusError: the API refuses to tell, or did not answer usefully for 30 s:
+                `RateLimitError` and `ServerError` are two of its kinds.
             APIConnectionError: no connection for `connect_patience`, or no whole answer for 30 s.
+            ClientClosedError: the client is closed.
         """
         engine = self._live()
         return await balance(engine.dispatcher, engine.random)
@@ -361,8 +415,13 @@ class NanoBananaClient:
         Every attempt that may have been paid for and was not acknowledged is handed out, once a
         client. What runs is tracked again from now on and holds its slot; a submit of which nobody
         knows what became of it is a `SubmitUnknownError`, which is never sent again by itself, and
-        holds a slot until `unknown_hold` after it was sent. What is not acknowledged
-        (`Outcome.acknowledge`) is handed out again by the next client.
+        holds a slot until `unknown_hold` after it was sent (with `webhooks`, its delivery is awaited
+        until `Webhooks.unknown_patience` after it was sent). What is not acknowledged
+        (`Outcome.acknowledge`) is handed out again by the next client. Without a journal there is
+        nothing.
+
+        Raises:
+            NanoBananaError: what stopped this client: nothing is looked at any more.
         """
         engine = self._live()
         resumption = Resumption(engine, self._settings.unknown_hold)
@@ -374,7 +433,11 @@ class NanoBananaClient:
         """Return what earlier clients sent that may have been accepted, acknowledged or not.
 
         By the request's key the id of its (last) task, None where none is known. From the journal,
-        so once the client is open. What has none of these keys was certainly not paid for.
+        so once the client is open. What has none of these keys was certainly not paid for, unless
+        the journal has forgotten it (`SqliteJournal.forget_after`).
+
+        Raises:
+            NanoBananaError: what stopped this client.
         """
         return MappingProxyType(self._live().attempts.sent)
 
@@ -386,7 +449,12 @@ class NanoBananaClient:
         return [] if self._engine is None else list(self._engine.tracker.tasks)
 
     def statistics(self) -> Statistics:
-        """Return the figures of this moment; of a closed client, the last ones."""
+        """Return the figures of this moment; of a closed client, the last ones.
+
+        Raises:
+            ClientClosedError: it was closed before it was ever used.
+            WrongLoopError: it was never used, and no event loop runs here.
+        """
         return (self._engine or self._live()).statistics()
 
     def expected_wait(self, *, bulk: bool = False) -> float:
@@ -407,6 +475,10 @@ class NanoBananaClient:
         """Return what was learned of how long tasks take; of a closed client too.
 
         ``Polling(service_times=…)`` of a later client starts from it.
+
+        Raises:
+            ClientClosedError: it was closed before it was ever used.
+            WrongLoopError: it was never used, and no event loop runs here.
         """
         return (self._engine or self._live()).times.export()
 
@@ -421,6 +493,7 @@ class NanoBananaClient:
 
         Raises:
             WrongLoopError: set in another event loop or thread than the client's.
+            TypeError: set to what are no `Limits`.
         """
         return self._settings.limits
 
@@ -451,15 +524,28 @@ class NanoBananaClient:
         """Download the (first) picture of a result; in a folder it is named after the task.
 
         Takes no request of the budget, and the API's key is not sent. The file is there only when
-        it is whole. Cancelled, nothing is left behind.
+        it is whole: cancelled, no broken one is left behind.
+
+        Args:
+            result: what `generate` has returned.
+            path: a file, which is replaced where it is there; or a folder: one that is there, or
+                whatever ends in a slash.
 
         Raises:
             DownloadError: it could not be had; it is paid for, so try again.
+            ClientClosedError: the client is closed.
         """
         return (await self._download(result.urls[:1], result, path))[0]
 
     async def download_all(self, result: ImageResult, path: str | os.PathLike[str]) -> list[Path]:
-        """Download all pictures of a result: cafe.png, cafe-2.png, …; otherwise as `download`."""
+        """Download all pictures of a result: cafe.png, cafe-2.png, …; otherwise as `download`.
+
+        One after the other. Cancelled, or where one fails, those before it stay.
+
+        Raises:
+            DownloadError: one could not be had; it is paid for, so try again.
+            ClientClosedError: the client is closed.
+        """
         return await self._download(result.urls, result, path)
 
     async def fetch(
@@ -473,8 +559,8 @@ class NanoBananaClient:
     ) -> Picture:
         """Download one picture into a storage, such as a `LocalFolder`, and say what it is.
 
-        As with `download`, no request of the budget is taken, the API's key is not sent, and
-        nothing is left behind by what fails or is cancelled.
+        As with `download`, no request of the budget is taken, and the API's key is not sent. What
+        fails or is cancelled leaves no broken picture behind.
 
         Args:
             url: one of a result's `urls`.
@@ -487,6 +573,7 @@ class NanoBananaClient:
             DownloadError: it could not be had whole, or is no such picture. Where it could not be
                 stored, ``__cause__`` is the storage's OSError: ``errno.ENOSPC`` is a full disk.
             ValueError: the name leads out of the storage, or `expected` is no format.
+            ClientClosedError: the client is closed.
         """
         downloader = self._downloader()
         return await downloader.fetch(url, storage, name, task_id=task_id, expected=expected)

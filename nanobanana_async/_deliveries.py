@@ -236,7 +236,7 @@ class Deliveries:
 
 @define(eq=False)
 class WebhookReceiver:
-    """Where deliveries come in, whatever the web framework."""
+    """Where deliveries come in, whatever the web framework. `NanoBananaClient.webhooks` is one."""
 
     _deliveries: Callable[[], Deliveries | None]
 
@@ -244,9 +244,13 @@ class WebhookReceiver:
         """Take a delivery, and return the HTTP status to answer with, without a body.
 
         200: taken. 404: the token is not ours, or its task ended over ten minutes ago. 400: the body
-        is no status, or of another task. 413: it has more than 65,536 bytes. 503: another process's, or
-        the client is not open: it comes again. Never raises for what comes from outside; returns
-        within milliseconds, or as soon as the journal has it. Cancelled, it is taken all the same.
+        is no status, or of another task. 413: it has more than 65,536 bytes. 503: it is not known here
+        and so may be another process's, or the client is not open, or could not record it: it comes
+        again. Never raises for what comes from outside; returns within milliseconds, or as soon as the
+        journal has it, or the relay an answer, for which it waits 10 s.
+
+        Cancelled, it is taken all the same where it is this client's. What is another process's may
+        not be, and comes again, since the API had no answer.
 
         Args:
             body: what was posted; may be cut beyond 65,537 bytes.

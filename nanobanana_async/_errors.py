@@ -89,6 +89,7 @@ class NanoBananaError(Exception):
     """
 
     default_advice: ClassVar[str] = ""
+    """The `advice` of this kind, where the one who raises it gives none."""
 
     def __init__(
         self,

@@ -42,6 +42,7 @@ class Record:
     attempt: int
     """The number of the attempt, unique in its journal."""
     kind: Kind
+    """What happened to it."""
     at: float
     """Unix time in seconds."""
     data: Mapping[str, Any] = field(factory=dict)
@@ -49,7 +50,12 @@ class Record:
 
 
 class Journal(Protocol):
-    """A durable record of attempts. One client has it at a time."""
+    """A durable record of attempts. One client has it at a time.
+
+    Whoever implements it owes: records come back in the order in which they were taken, whole; what
+    `write` has returned for survives a power cut; and once one record could not be written, none is
+    any more. A client calls it in its event loop, opens it once and closes it at its end.
+    """
 
     async def open(self, take: Callable[[Record], None]) -> None:
         """Take possession of it, and hand each record that it holds to `take`, oldest first.
@@ -57,7 +63,9 @@ class Journal(Protocol):
         Of an attempt all records are held, or none: one that was acknowledged may be forgotten,
         the newest one excepted, or its number would be given out again.
 
-        `take` may be called in another thread, but never after this has returned or raised.
+        `take` may be called in another thread, but never after this has returned or raised. A
+        ValueError that it raises goes out of here: the records contradict each other. Cancelled, or
+        where it raises, it lets go of what it took.
 
         Raises:
             JournalInUseError: somebody else has it.
@@ -84,7 +92,10 @@ class Journal(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Write what is under way and let go. Does no harm when called again."""
+        """Write what is under way and let go. Does no harm when called again.
+
+        Cancelled, it lets go all the same. Whatever is taken from then on raises `JournalError`.
+        """
         ...
 
 

@@ -67,8 +67,9 @@ class GenerateMany:
 
     The source is read only as there is room: read and not handed out are never more than the
     client's slots and a hundred. Leaving early withdraws what was not sent; what runs stays tracked
-    by the client. A `break` leaves where nothing else refers to this object, as in
-    ``async for outcome in client.generate_many(…)``. Where it has a name, use ``async with``.
+    by the client, and how it ends is logged. A `break`, or a cancellation, leaves where nothing
+    else refers to this object, as in ``async for outcome in client.generate_many(…)``. Where it has
+    a name, use ``async with``. `NanoBananaClient.generate_many` makes it.
     """
 
     def __init__(
@@ -90,11 +91,13 @@ class GenerateMany:
         return self
 
     async def __anext__(self) -> Outcome:
-        """Return the next outcome.
+        """Return the next outcome. Cancelled, none is lost: whoever asks again is given it.
 
         Raises:
-            AuthenticationError, InsufficientBalanceError, APIConnectionError: the run cannot go on.
-            ClientClosedError: the client was closed meanwhile.
+            AuthenticationError, InsufficientBalanceError: the run cannot go on.
+            APIConnectionError: likewise, without a connection for `connect_patience`.
+            JournalError: likewise, or it cannot be opened.
+            ClientClosedError, ClientCrashedError: the client ended meanwhile.
             Exception: whatever the source raised.
         """
         if self._over:
@@ -117,6 +120,7 @@ class GenerateMany:
         raise StopAsyncIteration
 
     async def __aenter__(self) -> Self:
+        """Return this object; nothing is read before the first outcome is asked for."""
         return self
 
     async def __aexit__(
@@ -125,6 +129,7 @@ class GenerateMany:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Leave, as `aclose` does; cancelled, likewise."""
         await self.aclose()
 
     def stop(self) -> None:
@@ -135,7 +140,11 @@ class GenerateMany:
         self._run.stop()
 
     async def aclose(self) -> None:
-        """Withdraw what was not sent and stop reading; what runs stays tracked by the client."""
+        """Withdraw what was not sent and stop reading; what runs stays tracked by the client.
+
+        Returns when the source has ended; cancelled, it does not wait for that. Does no harm when
+        called again.
+        """
         self._over = True
         self._leave.detach()
         self._run.drop()

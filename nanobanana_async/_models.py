@@ -84,12 +84,15 @@ class TaskStatus:
     """What the API says of a task at one look."""
 
     task_id: str
+    """The API's id."""
     state: str
     """``pending``, ``processing``, ``success``, ``failed``; another text is an unfinished task."""
     urls: tuple[str, ...] = ()
     """Where the pictures are; filled in once the task succeeded."""
     fail_code: str | None = None
+    """The API's failCode, for example ``CONTENT_VIOLATION``; None where it sent none."""
     fail_message: str | None = None
+    """The API's failMsg, word for word; None where it sent none."""
     created_at: datetime | None = None
     """When the API accepted the task, by the API's clock."""
     completed_at: datetime | None = None
@@ -118,6 +121,7 @@ class ImageResult:
     """A finished generation. Download it at once: the URLs do not live for ever."""
 
     task_id: str
+    """The API's id."""
     urls: tuple[str, ...]
     """Where the pictures are, at least one."""
     created_at: datetime | None
@@ -139,21 +143,36 @@ class ImageResult:
 
 
 class TaskHandle(Protocol):
-    """What a `Task` offers to whoever gets it from an error."""
+    """What a `Task` offers to whoever gets it from an error; each as `Task` says.
+
+    Whoever implements it, for a test say, owes that any number of callers can wait, and that one
+    who is cancelled disturbs no other.
+    """
 
     @property
     def id(self) -> str | None:
-        """The API's id."""
+        """The API's id; None only while the submit is not answered yet."""
         ...
 
     def __await__(self) -> Generator[Any, None, ImageResult]: ...
 
     async def result(self, timeout: float | None = None) -> ImageResult:  # noqa: ASYNC109
-        """Wait for the end of the task."""
+        """Wait for the end of the task, for `timeout` seconds at most (None: as long as it takes).
+
+        Cancelled, this wait alone ends.
+
+        Raises:
+            TaskTimeoutError: the time is over, the task goes on.
+            NanoBananaError: what became of it instead of a picture.
+        """
         ...
 
     async def status(self) -> TaskStatus:
-        """Look at the task now."""
+        """Look at the task now. Cancelled, the look is made all the same.
+
+        Raises:
+            NanoBananaError: it could not be looked at, or ended without a status.
+        """
         ...
 
 
@@ -204,7 +223,7 @@ class Statistics:
     deliveries_refused: int
     """Those that were refused: forged, over, or unreadable."""
     checks_per_task: float
-    """Status checks a finished task, mean; 0 before the first."""
+    """Status checks for each finished task, mean; 0 before the first."""
     mean_lag: float
     """Seconds from a task's end to the look that saw it, mean; 0 before the first."""
     mean_service_time: float

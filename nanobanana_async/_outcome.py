@@ -21,8 +21,11 @@ class Outcome:
     key: str | None
     """The request's own `key`."""
     request: ImageRequest
+    """The request itself; a prompt alone was made one."""
     result: ImageResult | None = None
+    """Where the pictures are; None where there is an `error`."""
     error: NanoBananaError | None = None
+    """Why there is no picture, given and not raised; None where there is a `result`."""
     attempt: int | None = None
     """The number in the journal of its last submit; None where there is no journal, or no submit
     that may have been accepted."""

@@ -43,7 +43,7 @@ class Picture:
     name: str
     """What it is called in the storage."""
     bytes: int
-    """How long it is."""
+    """How long it is, in bytes."""
     sha256: str
     """Checksum of its bytes, in hexadecimal."""
     format: Format

@@ -46,7 +46,9 @@ class Resumption:
     """Outcomes of what earlier clients left. ``async for``.
 
     First what has ended, those whose URLs end soonest in front; then submits of which nobody knows
-    what became of them, as `SubmitUnknownError`; then what still runs, as it ends.
+    what became of them, as `SubmitUnknownError`; then what still runs, as it ends. Leaving early,
+    or a cancellation, takes nothing back: what runs is tracked on, and what was not acknowledged is
+    handed out again by the next client. `NanoBananaClient.resume` makes it.
     """
 
     _engine: Engine
@@ -63,11 +65,11 @@ class Resumption:
         return self
 
     async def __anext__(self) -> Outcome:
-        """Return the next outcome.
+        """Return the next outcome. Cancelled, none is lost: whoever asks again is given it.
 
         Raises:
-            AuthenticationError, ClientClosedError: the client was stopped; what runs stays in the
-                journal.
+            AuthenticationError, ClientClosedError, ClientCrashedError: the client was stopped; what
+                runs stays in the journal.
             JournalError: the journal cannot be opened.
         """
         if not self._begun:
@@ -84,7 +86,10 @@ class Resumption:
         return outcome
 
     def begin(self) -> None:
-        """Take up what runs, in one step. The client must be open."""
+        """Take up what runs, in one step: `resume` does it where the client is open.
+
+        Otherwise the first outcome that is asked for does. It is not to be called again.
+        """
         self._begun = True
         left = list(enumerate(self._engine.attempts.take_left()))
         self._left = len(left)

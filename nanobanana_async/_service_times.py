@@ -41,7 +41,7 @@ def _numbers(values: Iterable[float]) -> tuple[float, ...]:
 
 @frozen
 class ClassTimes:
-    """The life table of one class of tasks."""
+    """The life table of one class of tasks. `ValueError` for what cannot be one."""
 
     ends: tuple[float, ...] = field(converter=_numbers, validator=_a_number_a_bin)
     """Tasks that ended, by bin of age."""
@@ -63,6 +63,7 @@ class ServiceTimes:
     """What a client has learned about how long tasks take, so that the next one starts warm.
 
     Take it from `NanoBananaClient.service_times`, hand it back with ``Polling(service_times=…)``.
+    `TypeError` for what is no such table.
     """
 
     classes: Mapping[ServiceClass, ClassTimes] = field(

@@ -84,9 +84,13 @@ class SqliteJournal:
 
     A journal that is used for months forgets with `forget_after`, whenever it is opened. `sent` of the
     client does not name what was forgotten: acknowledge what is stored in another place, no sooner.
+
+    Raises:
+        ValueError: `forget_after` is no time.
     """
 
     path: Path = field(converter=Path)
+    """Where it is, or will be; its folder must be there."""
     forget_after: float | None = field(default=None, validator=_check_seconds)
     """Seconds after its last record that an attempt is forgotten, if it was acknowledged; what was
     not is kept however old it is. A day or more where there are webhooks: of what is forgotten no late
@@ -103,7 +107,14 @@ class SqliteJournal:
     _broken: JournalError | None = field(default=None, init=False)
 
     async def open(self, take: Callable[[Record], None]) -> None:
-        """Open the file, and hand its records to `take`, in a thread."""
+        """Open the file, and hand its records to `take`, in a thread. Cancelled, it is closed again.
+
+        Raises:
+            JournalInUseError: another client has it, in this process or in another.
+            JournalVersionError: another version wrote it.
+            JournalDamagedError: it cannot be read whole, or is no journal.
+            JournalError: it cannot be opened or written.
+        """
         if self._over is not None and not self._over.done():
             raise _in_use(self.path)
         self._loop = asyncio.get_running_loop()
@@ -121,17 +132,27 @@ class SqliteJournal:
             raise
 
     async def write(self, record: Record) -> None:
-        """Return when the record is on the disk; those that come together share a commit."""
+        """Return when the record is on the disk; those that come together share a commit.
+
+        Cancelled, it is written all the same.
+
+        Raises:
+            JournalError: it could not be written, and nothing can be from now on.
+        """
         written: asyncio.Future[None] = self._loop.create_future()
         self._take(record, written)
         await written  # cancelled, the record is written all the same
 
     def note(self, record: Record) -> None:
-        """Take a record that goes along with the next ones."""
+        """Take a record that goes along with the next ones, within a tenth of a second.
+
+        Raises:
+            JournalError: nothing can be written any more, or it is closed.
+        """
         self._take(record, None)
 
     async def aclose(self) -> None:
-        """Write what is under way and close the file."""
+        """Write what is under way and close the file. Cancelled, its thread does so all the same."""
         if self._over is not None and not self._over.done():
             self._broken = self._broken or JournalError(f"{self.path} is closed")
             self._send()

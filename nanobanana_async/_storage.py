@@ -32,29 +32,45 @@ T = TypeVar("T")
 
 
 class Sink(Protocol):
-    """Takes one picture. It ends with `commit` or with `abort`.
+    """Takes one picture. It ends with `commit`, or with `abort` where anything fails before.
 
-    What the storage cannot do is raised as OSError by any of the three but `abort`.
+    Whoever implements it owes that the name shows the whole picture or none of it. What the storage
+    cannot do is raised as OSError by `write` and `commit`, and never by `abort`.
     """
 
     async def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
+        """Take the next bytes. Cancelled, nothing may go on behind its back: `abort` follows.
+
+        Raises:
+            OSError: the storage cannot take them.
+        """
         ...
 
     async def commit(self) -> None:
-        """Make the picture visible under its name, in place of one that was there, and durable."""
+        """Make the picture visible under its name, in place of one that was there, and durable.
+
+        Cancelled, it is visible whole or not at all when this raises; `abort` follows.
+
+        Raises:
+            OSError: it cannot be made so.
+        """
         ...
 
     async def abort(self) -> None:
-        """Leave nothing behind, also after a `commit` that failed or was cancelled.
+        """Leave nothing broken behind, also after a `commit` that failed or was cancelled.
 
-        Called where the task is being cancelled, too: what it awaits may be cancelled again.
+        Called where the task is being cancelled, too: what it awaits may be cancelled again. Does no
+        harm after a `commit`: a picture that is in its place stays.
         """
         ...
 
 
 class Storage(Protocol):
-    """A place for pictures by name; any number of them at once."""
+    """A place for pictures by name; any number of them at once.
+
+    Whoever implements it owes `begin`, and what `Sink` says. `NanoBananaClient.fetch` calls it in its
+    event loop, so what blocks belongs into a thread.
+    """
 
     async def begin(self, name: str) -> Sink:
         """Begin a picture that will be called `name`, such as ``images/17.png``.
@@ -77,13 +93,14 @@ class LocalFolder:
     """
 
     root: Path = field(converter=Path)
+    """Its path."""
     spare: int = field(default=256 * _MIB, kw_only=True)
     """Bytes of the disk that are left to others: OSError (ENOSPC) where fewer would be free.
 
     Looked at before each file and every 8 MiB of it; 0 never looks."""
 
     async def begin(self, name: str) -> Sink:
-        """Begin a file.
+        """Begin a file. Cancelled, none is left behind.
 
         Raises:
             ValueError: the name would lead out of the folder, or is none.

@@ -25,6 +25,7 @@ class Task:
     """One generation at the API. ``await task`` is ``await task.result()``.
 
     Any number of callers may wait for it; one that is cancelled or times out disturbs no other.
+    `NanoBananaClient.submit` makes it, and `NanoBananaClient.task` of an id.
     """
 
     def __init__(
@@ -60,13 +61,20 @@ class Task:
     async def result(self, timeout: float | None = None) -> ImageResult:  # noqa: ASYNC109
         """Wait for the end of the task, for `timeout` seconds at most (None: as long as it takes).
 
-        Cancelling this call ends this wait alone; the task is tracked on.
+        Cancelling this call ends this wait alone; the task is tracked on. Only where it has no id
+        yet, and its submit stands in line again, the last one to leave withdraws it.
+
+        Args:
+            timeout: seconds.
 
         Raises:
             TaskTimeoutError: the time is over, the task goes on.
             TaskFailedError: the API reports that it failed.
             TaskError: one of the other ends a task can have.
+            PermissionDeniedError: the API does not let the task be looked at.
             ClientClosedError: the client was closed meanwhile.
+            NanoBananaError: what else stopped the client; or, of a task without an id, what became
+                of its submit: see `NanoBananaClient.submit`.
         """
         self._track()
         generation = self._generation
@@ -80,13 +88,16 @@ class Task:
         """Look at the task now; takes a request of the budget.
 
         Joins a look that is under way, and is answered from one younger than 0.5 s. A finished
-        task answers without a request.
+        task answers without a request. Cancelled, the look is made all the same; otherwise as
+        `result`.
 
         Raises:
-            TaskNotFoundError: the API does not know the task.
+            TaskError: it ended without a last status, such as `TaskNotFoundError`.
             RateLimitError: refused for 30 s on end.
             APIStatusError, ServerError: no useful answer for 30 s.
             APIConnectionError: no connection for `connect_patience`, or no whole answer for 30 s.
+            ClientClosedError: the client was closed meanwhile.
+            NanoBananaError: as `result`.
         """
         self._track()
         generation = self._generation
@@ -110,7 +121,8 @@ class Task:
         a finished one, ``failed`` too. Leaving early, or cancelling, ends this listening alone.
 
         Raises:
-            TaskError, ClientClosedError: as `result`, but for a failure, which is a state.
+            TaskError, ClientClosedError, NanoBananaError: as `result`, but for a failure, which is
+                a state.
         """
         self._track()
         generation = self._generation

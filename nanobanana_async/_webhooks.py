@@ -15,16 +15,27 @@ _DAY: Final = 86_400.0
 
 
 class DeliveryRelay(Protocol):
-    """Hands a delivery that reached the wrong process to the one that it is for."""
+    """Hands a delivery that reached the wrong process to the one that it is for.
+
+    Whoever implements it owes that what one process publishes is offered to each that has subscribed,
+    until one takes it. A client calls it in its event loop; what it raises is logged, and the
+    delivery is answered 503: the API repeats it.
+    """
 
     async def publish(self, body: bytes, token: str) -> int | None:
-        """Offer a delivery, and return the HTTP status of whoever took it; None where nobody did."""
+        """Offer a delivery, and return the HTTP status of whoever took it; None where nobody did.
+
+        Cancelled after 10 s, since the API waits for an answer: 503, and the delivery comes again. The
+        same one may come twice, which does no harm.
+        """
         ...
 
     def subscribe(self, take: Callable[[bytes, str], Awaitable[int | None]]) -> Callable[[], None]:
         """Have `take` called with what others publish, until the returned function is called.
 
-        `take` returns None for what it does not know.
+        Called when the client is opened, and what it returned when the client is closed. `take` is to
+        be called in that client's event loop; it returns None for what it does not know, and
+        404 for the token of another secret: then others are to be offered it.
         """
         ...
 

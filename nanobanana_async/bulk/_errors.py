@@ -38,6 +38,7 @@ class Rejected:
     line: int
     """Where it stands in the input, from 1."""
     key: str
+    """Its own, or its number."""
     faults: tuple[tuple[str, str], ...]
     """Field and reason of each."""
 

@@ -54,7 +54,7 @@ class Plan:
     again: int
     """Rows that earlier runs have submitted, and that are to be submitted anew."""
     seconds: float
-    """By the account's limits and usual service times."""
+    """How long the run would take, in seconds: by the account's limits and usual service times."""
     money: Decimal | None
     """For what is to be submitted; None without prices."""
     spent: Decimal | None
@@ -78,9 +78,19 @@ def plan(
 ) -> Plan:
     """Check every row and estimate what a run would take. Nothing is sent, and nothing written.
 
+    Blocks for as long as the input takes to be read: some seconds for 100,000 rows.
+
+    Args:
+        source: as for `run`.
+        folder: as for `run`; need not be there.
+        settings: as for `run`.
+        limits: what the account may do at once.
+        stdin: as for `run`.
+
     Raises:
         InputError: as `run`.
         FolderError: as `run`, but for a folder that is in use or cannot be written.
+        DiskError: a copy of what cannot be read twice cannot be written to the temporary folder.
     """
     check_defaults(settings)
     place = Folder(Path(folder))

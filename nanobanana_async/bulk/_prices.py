@@ -49,7 +49,7 @@ class Prices:
         return cls(prices)
 
     def of(self, request: ImageRequest, model: str) -> Decimal:
-        """Return what the picture costs.
+        """Return what the picture costs; `model` is that of a request that names none.
 
         Raises:
             InputError: no price was given for its resolution, which is named.

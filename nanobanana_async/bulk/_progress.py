@@ -39,6 +39,7 @@ class Progress:
     longest: float = 0.0
     """Service time in seconds of the slowest task that this run has seen."""
     spent: Decimal = Decimal(0)
+    """What was paid for, or may have been, earlier runs included, by the prices that were given."""
     statistics: Callable[[], Statistics] | None = None
     """The client's figures; None while there is no client."""
 
@@ -62,11 +63,13 @@ class Summary:
     """What was paid for, or may have been, by the prices that were given. Where the key was refused
     in the middle, rows that were about to be submitted are in it."""
     budget_reached: bool
+    """True where a row was not submitted because of the budget."""
     stopped: bool
     """True where somebody stopped the run."""
     stopped_by: NanoBananaError | None
     """What ended the run early: the key, the account, the journal."""
     report: Path | None
+    """The page; None where there is none."""
 
     @property
     def unsent(self) -> int:

@@ -75,7 +75,8 @@ async def run(
 ) -> Summary:
     """Generate a picture for each row of a file; called again it goes on where it was.
 
-    Cancelled, it leaves at once: all is on record, and what runs is picked up by the next run.
+    Cancelled, it closes its client and leaves: all is on record, and what runs is picked up by the
+    next run. Set `stop` to have what runs finished first.
 
     Args:
         source: a file of rows, ``-`` for standard input.
@@ -91,7 +92,12 @@ async def run(
         InputError: the input cannot be used, and nothing was sent; `InvalidRowsError` names rows.
         FolderError: the folder cannot be used; `FolderInUseError` where another run has it.
         DiskError: something could not be written. Nothing that was paid for is lost.
+        JournalError: the folder's journal cannot be opened; one that is damaged is set aside.
         MissingKeyError: there is no API key.
+        APIConnectionError: no connection for `connect_patience`, where that is among the options.
+        ClientCrashedError: a defect of this library; the cause is chained.
+        TypeError: an option that is a run's own, or that `NanoBananaClient` does not have.
+        ValueError: an option makes no sense; it is named.
     """
     if taken := _OWN.intersection(client):
         raise TypeError(f"{min(taken)} is not an option of a bulk run")

@@ -26,7 +26,10 @@ def _with_prices(settings: Any, _: Attribute[Any], budget: Decimal | None) -> No
 
 @frozen(kw_only=True)
 class BulkSettings:
-    """How a bulk run reads its rows, what it may spend, and what it keeps."""
+    """How a bulk run reads its rows, what it may spend, and what it keeps.
+
+    `ValueError` for what makes no sense, such as a budget without prices.
+    """
 
     format: Format | None = field(default=None, validator=optional(in_(FORMATS)))
     """What the input holds; by its ending when None, and text for standard input."""
@@ -45,10 +48,12 @@ class BulkSettings:
     attempts: int = field(default=1, validator=ge(1))
     """Submits a row at most, where the API's failure may not come again; each is a charge."""
     prices: Prices | None = None
+    """What pictures cost, since the API does not tell; None: money is not counted."""
     budget: Decimal | None = field(default=None, converter=or_none(Decimal), validator=_with_prices)
     """Nothing is submitted that would make the whole run, earlier ones in the folder included,
     cost more; failed and unknown submits count."""
     download_concurrency: int = field(default=16, validator=ge(1))
+    """Rows whose pictures are downloaded at once."""
     metadata: Literal["none", "sidecar"] = field(default="none", validator=in_(("none", "sidecar")))
     """``sidecar`` puts a JSON file with prompt, parameters and task id beside each picture."""
     report: bool = True

@@ -56,12 +56,13 @@ def _stream(*seed: object) -> Random:
 
 
 class EmulatorCore:
-    """The server's side of one account."""
+    """The server's side of one account: no clock, no socket; time is handed in."""
 
     def __init__(self, settings: Settings, *, epoch: float, base_url: str = NOWHERE) -> None:
         """Begin with an unused account.
 
-        `epoch` is the Unix time in seconds at `now == 0`; result URLs begin with `base_url`.
+        `epoch` is the Unix time in seconds at `now == 0`; result URLs begin with `base_url`. `now` is
+        in seconds in all that follows, and never goes back.
         """
         self._settings = settings
         self._bearer = f"Bearer {settings.api_key}"
@@ -96,7 +97,7 @@ class EmulatorCore:
         }
 
     def handle(self, now: float, request: Request) -> tuple[float, Outcome]:
-        """Work on a request at `now` (seconds, never going back).
+        """Work on a request at `now`, in seconds.
 
         Returns the seconds until the outcome leaves the server, and the outcome; an answer has the
         `date` of that moment.
@@ -107,7 +108,7 @@ class EmulatorCore:
         return delay, self._clock.dated(outcome, now + delay)
 
     def ledger(self, now: float) -> Ledger:
-        """Take a snapshot of what was seen so far."""
+        """Take a snapshot of what was seen so far, at `now`, in seconds."""
         return self._book.ledger(self._places.running(now))
 
     def next_delivery_at(self) -> float | None:
@@ -115,11 +116,11 @@ class EmulatorCore:
         return self._callbacks.next_at()
 
     def take_deliveries(self, now: float) -> list[Delivery]:
-        """Return the callbacks that are due; answer for each with `delivered`."""
+        """Return the callbacks that are due at `now`, in seconds; answer for each with `delivered`."""
         return self._callbacks.take(now)
 
     def delivered(self, now: float, delivery: Delivery, *, ok: bool) -> None:
-        """Note how a delivery went; `ok` is an answer 200 within 30 s."""
+        """Note how a delivery went, at `now`, in seconds; `ok` is an answer 200 within 30 s."""
         self._callbacks.delivered(now, delivery, ok=ok)
 
     def notify(self, sooner: Callable[[], None] | None) -> None:

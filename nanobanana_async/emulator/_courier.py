@@ -19,7 +19,10 @@ _log = logging.getLogger(__name__)
 
 
 class Courier:
-    """One background task, from entering to leaving, and in it one task a delivery."""
+    """One background task, from entering to leaving, and in it one task a delivery.
+
+    A core has one courier at a time.
+    """
 
     def __init__(
         self,
@@ -28,7 +31,7 @@ class Courier:
         post: Post,
         patience: float = PATIENCE,
     ) -> None:
-        """`clock` tells the core's time in seconds. A core has one courier at a time."""
+        """`clock` tells the core's time, and `patience` is for one delivery, both in seconds."""
         self._core = core
         self._clock = clock
         self._post = post
@@ -36,13 +39,16 @@ class Courier:
         self._sooner = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        """Begin to deliver."""
+        """Begin to deliver, at once."""
         self._core.notify(self._sooner.set)
         self._runner = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Drop what is not delivered yet; raise what made the background task fail."""
+        """Drop what is not delivered yet; raise what made the background task fail.
+
+        Deliveries under way are cancelled. Cancelled itself, it does not wait for their end.
+        """
         self._core.notify(None)
         self._runner.cancel()
         await asyncio.wait([self._runner])

@@ -44,7 +44,7 @@ class Episode:
         return ANY_FAULTS.get(self.fault, (self.fault,) if self.fault in FAULTS else ())
 
     def active(self, now: float) -> bool:
-        """Tell whether it lasts at `now`; its last moment is no longer part of it."""
+        """Tell whether it lasts at `now`, in seconds; its last moment is no longer part of it."""
         since = now - self.start
         if since >= 0 and self.every is not None:
             since %= self.every

@@ -35,9 +35,16 @@ class Emulator:
     def __init__(
         self, *, host: str = "127.0.0.1", port: int = 0, **settings: Unpack[SettingsKeywords]
     ) -> None:
-        """Take the fields of `Settings` as keywords; port 0 is any free one.
+        """Take the fields of `Settings` as keywords.
 
-        Raises ValueError for a setting that cannot be, or a host that is not loopback.
+        Args:
+            host: ``127.0.0.1``, ``localhost`` or ``::1``.
+            port: 0 is any free one.
+            settings: fields of `Settings`.
+
+        Raises:
+            ValueError: a setting that cannot be, or a host that is not loopback.
+            TypeError: a setting that is not known, or of another kind.
         """
         if host not in _FAMILIES:
             msg = f"the emulator serves loopback only: {', '.join(_FAMILIES)}, not {host!r}"
@@ -48,7 +55,13 @@ class Emulator:
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Begin to serve; afterwards `url` is known. Raises OSError where the port is taken."""
+        """Begin to serve; afterwards `url` is known.
+
+        Takes one turn of the loop. Cancelled in it, what was begun ends with the loop only.
+
+        Raises:
+            OSError: the port is taken.
+        """
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         listener = socket.create_server(
@@ -68,7 +81,10 @@ class Emulator:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop serving. Connections, deliveries under way and the drawing thread end here."""
+        """Stop serving. Connections, deliveries under way and the drawing thread end here.
+
+        Answers under way get one second; cancelled, none.
+        """
         await self._exit.aclose()
 
     @property

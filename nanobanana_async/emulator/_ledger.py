@@ -28,17 +28,17 @@ class Ledger:
     accepted_unheard: int
     """Of these, the ones whose true answer was not sent: by a fault `lost`, or one `_after`."""
     accepted_at: Sequence[float]
-    """When each of the accepted was, in order."""
+    """When each of the accepted was, in order: seconds from the core's beginning."""
     service_times: Sequence[float]
-    """How long each of them takes until its end, in the same order."""
+    """Seconds that each of them takes until its end, in the same order."""
     lags: Sequence[float | None]
-    """From the end of each of them to the first status answer that showed it, in the same order;
-    None where none did."""
+    """Seconds from the end of each of them to the first status answer that showed it, in the same
+    order; None where none did."""
     task_ids: Sequence[str]
     """The id of each of them, in the same order."""
     told_at: Sequence[float | None]
-    """From the end of each of them to the first answer 200 to a delivery that told it, in the same
-    order; None where there was none. Deliveries of progress tell no end."""
+    """Seconds from the end of each of them to the first answer 200 to a delivery that told it, in the
+    same order; None where there was none. Deliveries of progress tell no end."""
     callbacks_lost: Sequence[int]
     """The places in that order of tasks whose end no delivery will ever tell: by the fault
     `callback_lost`, from their acceptance on; or all four tries failed."""
@@ -57,9 +57,9 @@ class Ledger:
     checks_per_task: float
     """Mean status requests of a task that was seen finished, those after that included."""
     mean_lag: float
-    """From a task's real end to the first status answer that showed it, mean."""
+    """Seconds from a task's real end to the first status answer that showed it, mean."""
     longest_lag: float
-    """The largest of these lags."""
+    """The largest of these lags, in seconds."""
     downloads: int
     """Pictures handed out."""
     keys_leaked: int

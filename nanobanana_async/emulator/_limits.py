@@ -23,9 +23,9 @@ class LimitChange:
     length: float = field(validator=gt(0.0))
     """Seconds; may be infinite."""
     requests_per_minute: int | None = field(default=None, validator=optional(ge(0)))
-    """0 refuses every request."""
+    """Requests a minute; 0 refuses every request."""
     concurrent_tasks: int | None = field(default=None, validator=optional(ge(0)))
-    """0 refuses every submit; tasks that run already go on."""
+    """Tasks at once; 0 refuses every submit, and tasks that run already go on."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse a change that changes nothing."""

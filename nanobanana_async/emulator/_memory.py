@@ -26,10 +26,12 @@ class Stalls:
     """Every `period` seconds the network delivers nothing for `length` seconds, then all at once."""
 
     period: float = 60.0
+    """Seconds from the beginning of one stall to that of the next."""
     length: float = 2.0
+    """Seconds that a stall lasts."""
 
     def delivered_at(self, time: float) -> float:
-        """Return when what would arrive at `time` arrives."""
+        """Return when what would arrive at `time` arrives; both in seconds."""
         start = time - time % self.period
         # The first stall comes after a period, not at the very start.
         return start + self.length if start > 0 and time < start + self.length else time
@@ -40,9 +42,13 @@ class MemoryTransport:
     """Hands a client's requests straight to an emulator's core, `round_trip` seconds there and back."""
 
     core: EmulatorCore
+    """The server."""
     api_key: str = _KEY
+    """The key that goes with each request: the client has none."""
     round_trip: float = 0.0
+    """Seconds there and back."""
     stalls: Stalls | None = None
+    """When the network delivers nothing; None: it always does."""
     _headers: dict[str, str] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -52,7 +58,10 @@ class MemoryTransport:
         }
 
     async def send(self, call: Call, timeout: float) -> Reply:  # noqa: ASYNC109 - the protocol's
-        """Carry one request; see the library's `Transport`."""
+        """Carry one request, for `timeout` seconds at most; called by the client.
+
+        Cancelled, as over a network: what the core has got by then it has worked on.
+        """
         try:
             async with asyncio.timeout(timeout):
                 return await self._carry(call)
@@ -60,7 +69,7 @@ class MemoryTransport:
             raise NoAnswerError(f"nothing came for {timeout:g} s") from None
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
     async def _carry(self, call: Call) -> Reply:
         loop = asyncio.get_running_loop()

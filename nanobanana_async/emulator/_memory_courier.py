@@ -16,7 +16,7 @@ class MemoryCourier(Courier):
     """Hands a core's deliveries to `post`, each in a task of its own, `round_trip` there and back.
 
     It delivers from entering to leaving, on the running loop's time. An exception, or no answer
-    within 30 s, is a failed delivery.
+    within 30 s, is a failed delivery: the core repeats it. A core has one courier at a time.
     """
 
     def __init__(self, core: EmulatorCore, post: Post, round_trip: float = 0.0) -> None:

@@ -17,7 +17,9 @@ class Failure:
     """Why a task failed, in the API's words."""
 
     code: str
+    """Its failCode, such as ``CONTENT_VIOLATION``."""
     message: str
+    """Its failMsg."""
 
 
 @frozen
@@ -25,13 +27,17 @@ class Service:
     """What was drawn for one task."""
 
     seconds: float
-    """From acceptance to the end of the task, before `speed` divides it."""
+    """Seconds from acceptance to the end of the task, before `speed` divides them."""
     failure: Failure | None = None
     """None: the task succeeds."""
 
 
 class ServiceModel(Protocol):
-    """Draws the service of one task."""
+    """Draws the service of one task.
+
+    Whoever implements it owes that it keeps no state, and takes no chance but from `rng`: so the same
+    seed gives the same service times.
+    """
 
     def draw(self, rng: Random, resolution: str) -> Service:
         """Draw for a task of this resolution (`1K`, `2K` or `4K`)."""
@@ -39,7 +45,7 @@ class ServiceModel(Protocol):
 
 @frozen
 class LogNormal:
-    """Success after a lognormal time."""
+    """Success after a lognormal time. `ValueError` for numbers that cannot be."""
 
     median: float = field(validator=gt(0.0))
     """Seconds; half of the tasks take longer."""
@@ -53,7 +59,7 @@ class LogNormal:
 
 @frozen
 class ByResolution:
-    """Another model for each resolution."""
+    """Another model for each resolution. `ValueError` where one is missing."""
 
     models: Mapping[str, ServiceModel]
     """From `1K`, `2K` and `4K`, all three."""
@@ -71,11 +77,15 @@ class ByResolution:
 
 @frozen
 class Mixture:
-    """One of several models for each task, by weight: `Mixture([.9, .1], [fast, slow])`."""
+    """One of several models for each task, by weight: `Mixture([.9, .1], [fast, slow])`.
+
+    `ValueError` for weights that do not fit.
+    """
 
     weights: Sequence[float] = field(validator=and_(min_len(1), deep_iterable(ge(0.0))))
     """They need not add up to 1."""
     models: Sequence[ServiceModel]
+    """As many as there are weights."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse weights that name no model, or none with a chance."""
@@ -91,9 +101,10 @@ class Mixture:
 
 @frozen
 class Stuck:
-    """Success after a fixed time that is far too long."""
+    """Success after a fixed time that is far too long. `ValueError` for a time that cannot be."""
 
     seconds: float = field(default=600.0, validator=gt(0.0))
+    """Seconds from acceptance to the end of the task, before `speed` divides them."""
 
     def draw(self, rng: Random, resolution: str) -> Service:  # noqa: ARG002 - the protocol
         """Draw for a task of any resolution."""
@@ -102,11 +113,14 @@ class Stuck:
 
 @frozen
 class FailFast:
-    """Failure after a fixed short time."""
+    """Failure after a fixed short time. `ValueError` for a time that cannot be."""
 
     seconds: float = field(default=1.0, validator=gt(0.0))
+    """Seconds from acceptance to the end of the task, before `speed` divides them."""
     code: str = "GENERATION_FAILED"
+    """Its failCode."""
     message: str = "The generation failed"
+    """Its failMsg."""
 
     def draw(self, rng: Random, resolution: str) -> Service:  # noqa: ARG002 - the protocol
         """Draw for a task of any resolution."""

@@ -43,7 +43,10 @@ def _names(fields: Iterable[str]) -> frozenset[str]:
 
 @frozen(kw_only=True)
 class Settings:
-    """How an emulated account and its server behave. All keywords, all with a default."""
+    """How an emulated account and its server behave. All keywords, all with a default.
+
+    `ValueError` or `TypeError` for what cannot be.
+    """
 
     api_key: str = field(default="sk-emulator", validator=min_len(1))
     """The only key that is let in."""
@@ -52,7 +55,7 @@ class Settings:
     speed: float = field(default=1.0, validator=gt(0.0))
     """Divides service times, callback delays, `result_lifetime` and `forget_after`, nothing else."""
     requests_per_minute: int = field(default=10_000, validator=ge(1))
-    """Submits, checks and balance requests together."""
+    """Requests a minute: submits, checks and balance requests together."""
     concurrent_tasks: int = field(default=1_000, validator=ge(1))
     """Tasks that have been accepted and have not ended."""
     window: WindowKind = field(default="sliding", validator=in_(("sliding", "fixed", "bucket")))
@@ -69,7 +72,7 @@ class Settings:
     episodes: Sequence[Episode] = field(default=(), validator=_each(Episode))
     """Faults that come at a time of their own; at that time they come before those of `faults`."""
     slow_seconds: float = field(default=10.0, validator=gt(0.0))
-    """How much later an answer with the fault `slow` leaves."""
+    """Seconds by which an answer with the fault `slow` leaves later."""
     limit_changes: Sequence[LimitChange] = field(default=(), validator=_each(LimitChange))
     """For a while, other limits than the account's; where they overlap, the one listed later."""
     freed_late: float = field(default=0.0, validator=ge(0.0))
@@ -77,7 +80,7 @@ class Settings:
     clock_offset: float = 0.0
     """Seconds that the server's clock (stamps and `date` headers) is ahead of the truth."""
     clock_jumps: Sequence[tuple[float, float]] = field(default=(), validator=_rising)
-    """(time, offset): from that time of the core on, this is the offset."""
+    """(time, offset), both in seconds: from that time of the core on, this is the offset."""
     balance: float | None = field(default=None, validator=optional(ge(0.0)))
     """What the account holds; None is unlimited."""
     price: float = field(default=0.04, validator=ge(0.0))

@@ -85,7 +85,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` in virtual time to its end and return what it returns.
+    """Run `main` in virtual time to its end and return what it returns, or raise what it raises.
 
     Raises:
         StalledError: it would have hung for ever.

@@ -10,12 +10,15 @@ class Request:
     """One HTTP request, read whole."""
 
     method: str
+    """In upper case."""
     path: str
     """Without the query, percent escapes decoded."""
     query: Mapping[str, str]
+    """Percent escapes decoded."""
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    """Empty where there is none."""
 
 
 @frozen
@@ -23,7 +26,9 @@ class Answer:
     """An HTTP answer to be sent as it is."""
 
     status: int
+    """The HTTP status."""
     body: bytes
+    """As it is sent; JSON in the API's envelope, but for what stands for a proxy's page."""
     headers: Mapping[str, str]
     """Names in lower case; `content-type` is always there, and on its way out `date`."""
 
@@ -38,6 +43,7 @@ class Picture:
     """A picture that the front has to draw and send: drawing is work, not protocol."""
 
     prompt: str
+    """What is written on it."""
     width: int
     """Pixels."""
     height: int
@@ -58,6 +64,7 @@ class Cut:
     """The head and half of the body are sent, then the connection is closed."""
 
     of: Answer | Picture
+    """What is cut."""
 
 
 Outcome = Answer | Reset | Picture | Silence | Cut

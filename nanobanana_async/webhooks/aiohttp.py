@@ -22,7 +22,8 @@ def webhook_handler(client: Source) -> Callable[[web.Request], Awaitable[web.Res
 
     It answers with the status that `WebhookReceiver.deliver` returns, and with an empty body. 408
     where the body is not whole after 10 s; at most 65,537 bytes of it are read, whatever the
-    application's ``client_max_size``. 503 while there is no client.
+    application's ``client_max_size``. 503 while there is no client. Cancelled, it is as with
+    `WebhookReceiver.deliver`: what was read whole is taken.
 
     Args:
         client: the client, or what returns it: None as long as there is none, such as before the
@@ -30,6 +31,7 @@ def webhook_handler(client: Source) -> Callable[[web.Request], Awaitable[web.Res
 
     Raises:
         ValueError: the client has no webhooks.
+        TypeError: it is neither a client nor callable.
     """
     find = finder(client)
 

@@ -41,13 +41,20 @@ class WebhookApp:
 
     Raises:
         ValueError: the client has no webhooks.
+        TypeError: it is neither a client nor callable.
     """
 
     def __init__(self, client: Source) -> None:
         self._find = finder(client)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the lifespan of a server. Websockets are turned away."""
+        """Serve one request, or the lifespan of a server. Websockets are turned away.
+
+        Cancelled, it is as with `WebhookReceiver.deliver`: what was read whole is taken.
+
+        Raises:
+            ValueError: the scope is of another ASGI protocol.
+        """
         if scope["type"] == "http":
             with suppress(OSError):  # what servers raise where nobody hears the answer
                 await self._serve(scope, receive, send)

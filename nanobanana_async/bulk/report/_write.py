@@ -31,13 +31,18 @@ def write_report(folder: Path, stopped: Callable[[], bool] = lambda: False) -> P
     """Write the page that shows what became of a bulk run; return its path.
 
     Reads results.jsonl, run.json and rejected.jsonl of the folder and its pictures, and makes the
-    thumbnails that are missing. An earlier page is replaced when the new one is whole. `stopped` is
-    asked at each row: once it is true there will be no page.
+    thumbnails that are missing. An earlier page is replaced when the new one is whole. Blocks,
+    minutes for thousands of thumbnails: in a program that does more, call it in a thread.
+
+    Args:
+        folder: that of the run.
+        stopped: asked at each row: once it is true there will be no page.
 
     Raises:
         InterruptedError: it was stopped; the thumbnails that were made stay.
         FileNotFoundError: no run has written its results there.
         ModuleNotFoundError: a thumbnail has to be made, and Pillow is not installed.
+        OSError: the page cannot be written.
     """
     manifest, run, tally = read_manifest(folder), read_run(folder), Tally()
     # The rows wait in a file, because the figures come first on the page and last to be known.
