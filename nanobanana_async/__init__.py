@@ -1,4 +1,16 @@
-"""Thousands of Nano Banana 2 generations at once: at the limit, never refused, never paid twice."""
+"""Thousands of Nano Banana 2 generations at once: at the limit, never refused, never paid twice.
+
+    async with NanoBananaClient() as client:
+        result = await client.generate("a lighthouse in a storm")
+        await client.download(result, "lighthouse.png")
+
+`NanoBananaClient` is where everything begins, and `NanoBananaError` the root of all errors. Beside it:
+
+- `nanobanana_async.bulk`: every row of a file once, paid once;
+- `nanobanana_async.webhooks`: the API tells how tasks end;
+- `nanobanana_async.telemetry`: OpenTelemetry's spans and metrics;
+- `nanobanana_async.emulator`: the API on this machine, with faults on demand.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

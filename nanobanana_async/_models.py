@@ -145,8 +145,8 @@ class ImageResult:
 class TaskHandle(Protocol):
     """What a `Task` offers to whoever gets it from an error; each as `Task` says.
 
-    Whoever implements it, for a test say, owes that any number of callers can wait, and that one
-    who is cancelled disturbs no other.
+    Whoever implements it owes, in a test for example, that any number of callers can wait, and that
+    one who is cancelled disturbs no other.
     """
 
     @property
@@ -154,7 +154,9 @@ class TaskHandle(Protocol):
         """The API's id; None only while the submit is not answered yet."""
         ...
 
-    def __await__(self) -> Generator[Any, None, ImageResult]: ...
+    def __await__(self) -> Generator[Any, None, ImageResult]:
+        """Wait for the end of the task, as `result` does."""
+        ...
 
     async def result(self, timeout: float | None = None) -> ImageResult:  # noqa: ASYNC109
         """Wait for the end of the task, for `timeout` seconds at most (None: as long as it takes).

@@ -56,6 +56,7 @@ class Task:
         return self._generation.request
 
     def __await__(self) -> Generator[Any, None, ImageResult]:
+        """Wait for the end of the task, as `result` does."""
         return self.result().__await__()
 
     async def result(self, timeout: float | None = None) -> ImageResult:  # noqa: ASYNC109
@@ -63,9 +64,6 @@ class Task:
 
         Cancelling this call ends this wait alone; the task is tracked on. Only where it has no id
         yet, and its submit stands in line again, the last one to leave withdraws it.
-
-        Args:
-            timeout: seconds.
 
         Raises:
             TaskTimeoutError: the time is over, the task goes on.

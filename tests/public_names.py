@@ -23,7 +23,10 @@ PUBLIC: Final[Mapping[str, str]] = {
     "nanobanana_async.webhooks.asgi": "webhooks/asgi.py",
 }
 """By the module that a user imports from, the file that holds its `__all__`."""
-ASYNC_PROTOCOL: Final = frozenset({"__aenter__", "__aexit__", "__anext__", "__call__"})
+SHOWN: Final = frozenset({"__aenter__", "__aexit__", "__anext__", "__await__", "__call__"})
+"""What is used without its name."""
+MADE_BY_THE_CLIENT: Final = frozenset({"GenerateMany", "Resumption", "Task", "WebhookReceiver"})
+"""Classes whose constructor is nobody else's."""
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -59,7 +62,9 @@ class Thing:
             yield from (one for one in every if one.annotation and not one.arg.startswith("_"))
 
     def raised(self) -> set[str]:
-        """Name what its body raises itself."""
+        """Name what the body of a function raises itself."""
+        if not isinstance(self.node, Function):
+            return set()
         raises = (node.exc for node in ast.walk(self.node) if isinstance(node, ast.Raise))
         calls = (exc.func for exc in raises if isinstance(exc, ast.Call))
         return {call.id for call in calls if isinstance(call, ast.Name)}
@@ -99,13 +104,12 @@ def _find(path: Path, name: str) -> tuple[Path, ast.stmt, str]:
         match node:
             case ast.ClassDef(name=found) | ast.FunctionDef(name=found) if found == name:
                 return path, node, ast.get_docstring(node) or ""
+            case ast.AsyncFunctionDef(name=found) if found == name:
+                return path, node, ast.get_docstring(node) or ""
             case (
-                ast.AsyncFunctionDef(name=found)
-                | ast.AnnAssign(target=ast.Name(id=found))
-                | ast.Assign(targets=[ast.Name(id=found)])
+                ast.AnnAssign(target=ast.Name(id=found)) | ast.Assign(targets=[ast.Name(id=found)])
             ) if found == name:
-                has_own = isinstance(node, ast.AsyncFunctionDef)
-                return path, node, (ast.get_docstring(node) or "") if has_own else _string(below)
+                return path, node, _string(below)
             case ast.ImportFrom(module=str(module)) if name in {one.name for one in node.names}:
                 return _find(_file_of(module), name)
     raise LookupError(f"{name} is not in {path}")
@@ -130,16 +134,25 @@ def _things(module: str, name: str) -> Iterator[Thing]:
     full = f"{module}.{name}"
     yield Thing(full, doc, node)
     if isinstance(node, ast.ClassDef):
-        yield from _members(full, path, node)
+        members = _inherited(full, path, node) | {one.name: one for one in _members(full, node)}
+        for member in members.values():
+            if member.name != f"{full}.__init__" or name not in MADE_BY_THE_CLIENT:
+                yield member
 
 
-def _members(full: str, path: Path, cls: ast.ClassDef) -> Iterator[Thing]:
+def _inherited(full: str, path: Path, cls: ast.ClassDef) -> dict[str, Thing]:
+    """What comes from a private class is shown nowhere else."""
+    found: dict[str, Thing] = {}
     for base in cls.bases:
-        # What is inherited from a private class is shown nowhere else.
         if isinstance(base, ast.Name) and not _is_public(path, base.id):
             where, node, _ = _find(path, base.id)
             if isinstance(node, ast.ClassDef):
-                yield from _members(full, where, node)
+                found |= _inherited(full, where, node)
+                found |= {one.name: one for one in _members(full, node)}
+    return found
+
+
+def _members(full: str, cls: ast.ClassDef) -> Iterator[Thing]:
     said = ast.get_docstring(cls) or ""
     of_attributes = dict(_sections(said)).get("Attributes", {})
     is_enum = "Enum" in {ast.unparse(base) for base in cls.bases}
@@ -171,9 +184,7 @@ def _is_public(path: Path, name: str) -> bool:
 def _is_shown(node: Function) -> bool:
     if any(ast.unparse(decorator).endswith(".setter") for decorator in node.decorator_list):
         return False
-    if isinstance(node, ast.AsyncFunctionDef) and node.name in ASYNC_PROTOCOL:
-        return True
-    return not node.name.startswith("_")
+    return node.name in SHOWN or not node.name.startswith("_")
 
 
 def _set_in(init: ast.FunctionDef) -> Iterator[str]:

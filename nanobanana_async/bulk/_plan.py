@@ -78,7 +78,7 @@ def plan(
 ) -> Plan:
     """Check every row and estimate what a run would take. Nothing is sent, and nothing written.
 
-    Blocks for as long as the input takes to be read: some seconds for 100,000 rows.
+    Blocks for as long as the input takes to be read.
 
     Args:
         source: as for `run`.

@@ -14,7 +14,7 @@ class Episode:
     """From `start` on, for `length` seconds, requests suffer `fault`.
 
     Times are the core's seconds, counted from its beginning; `Settings.speed` leaves them as they
-    are. Raises ValueError for an unknown fault or times that cannot be.
+    are. `ValueError` for an unknown fault or times that cannot be.
     """
 
     fault: str

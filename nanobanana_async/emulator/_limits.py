@@ -15,7 +15,7 @@ from nanobanana_async.emulator._steps import Steps
 class LimitChange:
     """From `start` on, for `length` seconds, these are the limits; None leaves one as it is.
 
-    Where changes overlap, the one listed later holds. Raises ValueError for a change of nothing.
+    Where changes overlap, the one listed later holds. `ValueError` for a change of nothing.
     """
 
     start: float = field(validator=ge(0.0))
