@@ -101,7 +101,7 @@ class NanoBananaClient:
         request_timeout: seconds for one HTTP request.
         connect_patience: seconds for which calls that were not sent yet wait while no connection
             can be had; None for ever.
-        unknown_hold: seconds for which a submit whose answer was lost keeps its slot, until 200
+        unknown_hold: seconds for which a submit whose answer was lost keeps its slot, until some 200
             tasks of its kind were seen to end: from then on as long as 99 of 100 of them take, 30 s
             at least. With `webhooks` it is their `unknown_patience`.
         stuck_after: seconds after which a task counts as stuck: at the next look its waiters are

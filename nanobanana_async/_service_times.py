@@ -41,12 +41,15 @@ def _numbers(values: Iterable[float]) -> tuple[float, ...]:
 
 @frozen
 class ClassTimes:
-    """The life table of one class of tasks. `ValueError` for what cannot be one."""
+    """The life table of one class of tasks. `ValueError` for what cannot be one.
+
+    By bin of age: the first reaches to 0.25 s, each that follows 1.15 times as far.
+    """
 
     ends: tuple[float, ...] = field(converter=_numbers, validator=_a_number_a_bin)
-    """Tasks that ended, by bin of age."""
+    """Tasks that ended, by bin of age; the longer ago, the less one counts."""
     exposure: tuple[float, ...] = field(converter=_numbers, validator=_a_number_a_bin)
-    """Seconds for which tasks were watched, by bin of age."""
+    """Seconds for which tasks were watched, by bin of age; likewise."""
 
 
 def _tables_by_class(_: Any, __: Attribute[Any], value: Any) -> None:
