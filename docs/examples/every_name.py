@@ -6,7 +6,7 @@ It needs no key: the emulator stands in for the API. Its types satisfy `mypy --s
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -372,7 +372,7 @@ def figures(now: Statistics) -> str:
 
 
 @asynccontextmanager
-async def shop(url: str, folder: Path) -> AsyncIterator[tuple[NanoBananaClient, Audited]]:
+async def shop(url: str, folder: Path) -> AsyncGenerator[tuple[NanoBananaClient, Audited], None]:
     """Open the client, with a receiver of its webhooks and all else that it can be given."""
     journal = Audited(SqliteJournal(folder / "journal.db", forget_after=7 * 86_400.0))
     times = folder / "service_times.json"
@@ -393,7 +393,7 @@ async def shop(url: str, folder: Path) -> AsyncIterator[tuple[NanoBananaClient, 
 
 
 @asynccontextmanager
-async def hooks(find: Callable[[], NanoBananaClient | None]) -> AsyncIterator[str]:
+async def hooks(find: Callable[[], NanoBananaClient | None]) -> AsyncGenerator[str, None]:
     """Serve the receiver, and say where."""
     app = web.Application()
     app.router.add_post("/hooks/{token}", webhook_handler(find))
