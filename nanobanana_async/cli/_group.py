@@ -11,6 +11,7 @@ from nanobanana_async.cli._bulk import bulk
 from nanobanana_async.cli._command import debug_option, debugging
 from nanobanana_async.cli._completion import completion
 from nanobanana_async.cli._demo import demo
+from nanobanana_async.cli._doctor import doctor
 from nanobanana_async.cli._emulator import emulator
 from nanobanana_async.cli._generate import generate, submit
 from nanobanana_async.cli._report_page import report
@@ -87,6 +88,9 @@ def nanobanana(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (generate, submit, status, wait, download, balance, bulk, report, demo, emulator):
+_ONE_BY_ONE: Final = (generate, submit, status, wait, download)
+_MANY: Final = (bulk, report)
+_ACCOUNT: Final = (balance, doctor)
+_WITHOUT_ONE: Final = (demo, emulator)
+for _command in (*_ONE_BY_ONE, *_MANY, *_ACCOUNT, *_WITHOUT_ONE, completion):
     nanobanana.add_command(_command)
-nanobanana.add_command(completion)

@@ -1,0 +1,42 @@
+"""`nanobanana doctor`: options only; the checks are in `_doctor_run`."""
+
+from typing import Final
+
+import click
+
+_EXAMPLES: Final = """\b
+Examples:
+  nanobanana doctor
+  nanobanana doctor --base-url http://127.0.0.1:8787
+  nanobanana doctor --json > doctor.json
+It costs nothing: the account is asked for its balance, three times at most.
+The key is read from APIXO_API_KEY and never shown.
+
+\b
+Exit codes: 0 all is well, or warnings only; 1 a check failed; 2 wrong options.
+"""
+
+
+@click.command(short_help="Check key, network, clock and limits.", epilog=_EXAMPLES)
+@click.option("--base-url", help="The API's address; APIXO_BASE_URL, or the vendor's.")
+@click.option("--proxy", metavar="URL", help="HTTP proxy; otherwise as the environment says.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object in the end.")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1, 600),
+    default=10.0,
+    show_default=True,
+    help="For all that the network is asked.",
+)
+def doctor(base_url: str | None, proxy: str | None, as_json: bool, timeout: float) -> int:
+    """Find out what keeps pictures from coming: one line a check, and what to do.
+
+    Looks at versions, the key, the API's address, proxy, name resolution, connection, TLS, clock
+    and account, and whether the API's limits can be reached from here.
+    """
+    # Late, since --help needs none of it.
+    from nanobanana_async.cli._doctor_run import Wishes, run  # noqa: PLC0415
+
+    debug = bool(click.get_current_context().find_root().params.get("debug"))
+    return run(Wishes(base_url, proxy, timeout, as_json=as_json, debug=debug))
