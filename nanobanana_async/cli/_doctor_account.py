@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from nanobanana_async.cli._doctor_asking import Asked, Reply
 from nanobanana_async.cli._doctor_finding import Finding, failed, ok, skipped, span, warning
+from nanobanana_async.cli._doctor_settings import VENDOR
 
 _GOOD: Final = 200
 _TOO_FAR: Final = 5.0
@@ -19,7 +20,7 @@ _HALF_A_SECOND: Final = 0.5
 """A date has whole seconds: on average it is so much more."""
 
 _OF_THE_KEY: Final = (401, 403)
-_WRONG_ADDRESS: Final = "Is the address right? It is that without /api/v1, or with it"
+_WRONG_ADDRESS: Final = f"Is the address right? The vendor's is {VENDOR}"
 _REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
     401: (
         "the key is not accepted (401)",

@@ -77,7 +77,7 @@ def _advice(route: Route, knocks: Sequence[Knock], patience: float) -> str:
     if route.proxy:
         return "That is the proxy. Is its address right, and does it run?"
     if route.at_home:
-        return "Does the emulator run, and at this port? nanobanana emulator says so"
+        return "Does the emulator run, and on this port? `nanobanana emulator` starts one"
     return "Is the address right? If a proxy is needed: HTTPS_PROXY, or --proxy"
 
 

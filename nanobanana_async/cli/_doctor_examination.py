@@ -96,13 +96,12 @@ async def examine(
 ) -> None:
     """Check all that is beyond the settings; the network has so many seconds in all."""
     examination = _Examination(say, debug=debug)
-    trip = None
+    trip, deadline = None, Deadline(seconds)
     if settings.route is not None:
-        deadline = Deadline(seconds)
         trip = await examination.ask_the_api(settings.route, settings.key, deadline)
     else:
         examination.skip("lookup", "there is nowhere to turn to")
-    await examination.step("limits", _limits(trip), None)
+    await examination.step("limits", _limits(trip, deadline), None)
 
 
 async def _tls(route: Route, address: Address, deadline: Deadline) -> tuple[bool, Finding]:
@@ -121,6 +120,8 @@ async def _account(asked: Asked, key: str | None) -> tuple[None, Finding]:
     return None, account(asked, key)
 
 
-async def _limits(seconds: float | None) -> tuple[None, Finding]:
-    selector, pace = selector_of(asyncio.get_running_loop()), await client_pace(_PACE_PATIENCE)
-    return None, reach(Means(seconds, open_files(), selector, pace))
+async def _limits(round_trip: float | None, deadline: Deadline) -> tuple[None, Finding]:
+    selector = selector_of(asyncio.get_running_loop())
+    # A host that does not answer has taken all the time: nobody waits on for this.
+    pace = await client_pace(min(deadline.left, _PACE_PATIENCE))
+    return None, reach(Means(round_trip, open_files(), selector, pace))

@@ -44,7 +44,7 @@ async def check_lookup(route: Route, deadline: Deadline) -> tuple[list[Address],
         text = _WORDS.get(error.errno or 0) or plain(error.strerror or "unknown reason")
         return [], _unknown(host, text, route)
     except (OSError, UnicodeError) as error:
-        text = reason(error) if isinstance(error, OSError) else "no name of a host"
+        text = reason(error) if isinstance(error, OSError) else "no host can have such a name"
         return [], _unknown(host, text, route)
     return addresses, judged(route, addresses, time.perf_counter() - began)
 

@@ -36,7 +36,7 @@ class _Answering(asyncio.Protocol):
 
 
 async def client_pace(patience: float) -> float | None:
-    """Measure for a quarter of a second; None where nothing came of it within `patience`."""
+    """Measure for a quarter of a second; None where nothing came of it within `patience` seconds."""
     try:
         return await asyncio.wait_for(_measured(), patience)
     except (OSError, TimeoutError):  # no port to be had, say

@@ -52,8 +52,10 @@ class Route(NamedTuple):
 def check_key(environment: Mapping[str, str]) -> tuple[str | None, Finding]:
     """Return the key, None where a client would not take it, and what its form says."""
     key = environment.get("APIXO_API_KEY", "")
+    if not key:
+        return None, _no_key(key, environment)
     try:
-        NanoBananaClient(key or None)
+        NanoBananaClient(key, base_url=VENDOR)
     except MissingKeyError:
         return None, _no_key(key, environment)
     said = "from APIXO_API_KEY"
@@ -126,7 +128,7 @@ def check_proxy(root: URL, option: str | None) -> tuple[URL | None, Finding]:
         ValueError: the option makes no sense.
     """
     if option is not None:
-        NanoBananaClient(_NO_KEY_OF_ANYBODY, proxy=option)
+        NanoBananaClient(_NO_KEY_OF_ANYBODY, base_url=VENDOR, proxy=option)
         url = URL(option)
         facts = {"proxy": shown(url), "source": "--proxy"}
         return url, ok("proxy", f"{shown(url)}, from --proxy", facts=facts)

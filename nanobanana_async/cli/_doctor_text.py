@@ -35,11 +35,11 @@ def lines(finding: Finding, width: int, *, colour: bool) -> str:
 def verdict(findings: Iterable[Finding]) -> str:
     """Sum up, in a line."""
     states = [finding.state for finding in findings]
-    troubles = {"failed": states.count("failed"), "warning": states.count("warning")}
-    if not any(troubles.values()):
-        return "All is well."
-    failed = f"{_counted(troubles['failed'], 'check')} failed"
-    return f"{failed}, {_counted(troubles['warning'], 'warning')}."
+    failed, warnings = states.count("failed"), states.count("warning")
+    if not failed:
+        return f"Nothing failed; {_counted(warnings, 'warning')}." if warnings else "All is well."
+    behind = f", {_counted(warnings, 'warning')}" if warnings else ""
+    return f"{_counted(failed, 'check')} failed{behind}."
 
 
 def as_object(findings: Iterable[Finding]) -> str:
@@ -69,4 +69,4 @@ def _wrapped(text: str, width: int, first: str, indent: str) -> str:
 
 
 def _counted(number: int, thing: str) -> str:
-    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
+    return f"{number} {thing}{'' if number == 1 else 's'}"

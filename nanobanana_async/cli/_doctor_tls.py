@@ -76,7 +76,7 @@ def untrusted(code: int, message: str, found: Certificate | None) -> Finding:
         message: OpenSSL's words for it.
         found: the certificate, where it could be had.
     """
-    text = f"the certificate is not trusted: {plain(message)}"
+    text = f"the certificate is not trusted: {plain(message).rstrip('.')}"
     if found:
         text += (
             f". It is for {plain(found.subject)}, issued by {plain(found.issuer)}, good from "
