@@ -4,6 +4,8 @@ from typing import Final
 
 import click
 
+from nanobanana_async.cli._command import Command
+
 _EXAMPLES: Final = """\b
 Examples:
   nanobanana doctor
@@ -17,7 +19,7 @@ Exit codes: 0 all is well, or warnings only; 1 a check failed; 2 wrong options.
 """
 
 
-@click.command(short_help="Check key, network, clock and limits.", epilog=_EXAMPLES)
+@click.command(cls=Command, short_help="Check key, network, clock and limits.", epilog=_EXAMPLES)
 @click.option("--base-url", help="The API's address; APIXO_BASE_URL, or the vendor's.")
 @click.option("--proxy", metavar="URL", help="HTTP proxy; otherwise as the environment says.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object in the end.")
