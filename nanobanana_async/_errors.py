@@ -106,7 +106,7 @@ class NanoBananaError(Exception):
         self.status = status
         self.code = code
         self.api_message = api_message
-        self.advice = self.default_advice if advice is None else advice
+        self.advice: str = self.default_advice if advice is None else advice
 
     def __str__(self) -> str:
         known = (
@@ -158,7 +158,7 @@ class InvalidRequestError(NanoBananaError):
 
     def __init__(self, message: str, *, faults: Iterable[FieldFault] = (), **known: Any) -> None:
         super().__init__(message, **known)
-        self.faults = tuple(faults)
+        self.faults: tuple[FieldFault, ...] = tuple(faults)
 
 
 class MissingKeyError(NanoBananaError):
@@ -353,7 +353,7 @@ class JournalDamagedError(JournalError):
         self, message: str, *, task_ids: Mapping[str, str] | None = None, **known: Any
     ) -> None:
         super().__init__(message, **known)
-        self.task_ids = dict(task_ids or {})
+        self.task_ids: dict[str, str] = dict(task_ids or {})
 
 
 class ServiceTimesError(NanoBananaError):

@@ -114,8 +114,10 @@ __all__ = [
     "__version__",
 ]
 
-# A traceback names what a user can import: nanobanana_async.TaskFailedError.
+# A traceback names what a user can import: nanobanana_async.TaskFailedError. Errors only: the
+# annotations of other classes are looked up where they were written.
 for _name in __all__:
-    if isinstance(globals()[_name], type):
-        globals()[_name].__module__ = "nanobanana_async"
-del _name
+    _thing = globals()[_name]
+    if isinstance(_thing, type) and issubclass(_thing, Exception):
+        _thing.__module__ = "nanobanana_async"
+del _name, _thing

@@ -61,7 +61,7 @@ class InvalidRowsError(InputError):
     ) -> None:
         super().__init__(message, **known)
         self.count = count
-        self.rejected = tuple(rejected)
+        self.rejected: tuple[Rejected, ...] = tuple(rejected)
 
 
 class InputChangedError(InputError):
