@@ -5,11 +5,12 @@ import sys
 
 from attrs import asdict
 
-from nanobanana_async.cli._bulk_output import Enduring
-from nanobanana_async.cli._bulk_view import View, duration, size
+from nanobanana_async.cli._bulk_view import View
 from nanobanana_async.cli._display import Display, in_terminal
+from nanobanana_async.cli._output import Enduring
 from nanobanana_async.cli._plain import PlainDisplay
 from nanobanana_async.cli._silent import SilentDisplay
+from nanobanana_async.cli._words import duration, size
 
 _EVERY = 5.0
 

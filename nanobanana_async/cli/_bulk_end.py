@@ -4,8 +4,8 @@ from typing import Final
 
 from nanobanana_async import ClientCrashedError, MissingKeyError, NanoBananaError
 from nanobanana_async.bulk import FolderError, InputError, InvalidRowsError, Summary
-from nanobanana_async.cli._bulk_output import complain
-from nanobanana_async.cli._bulk_view import counted
+from nanobanana_async.cli._output import complain
+from nanobanana_async.cli._words import counted
 
 _SOME_ROWS: Final = 1
 _AT_FAULT: Final = 2

@@ -6,7 +6,7 @@ import sys
 from typing import Final, Self
 
 from nanobanana_async.bulk import InputError
-from nanobanana_async.cli._bulk_output import complain
+from nanobanana_async.cli._output import complain
 
 _AT_ONCE: Final = 1 << 16
 

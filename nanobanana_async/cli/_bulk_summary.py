@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from nanobanana_async.bulk import Plan, Summary
-from nanobanana_async.cli._bulk_view import counted, duration
+from nanobanana_async.cli._words import counted, duration
 
 _WORDS = {
     "succeeded": "have their pictures",

@@ -15,14 +15,15 @@ It costs nothing: the account is asked for its balance, three times at most.
 The key is read from APIXO_API_KEY and never shown.
 
 \b
-Exit codes: 0 all is well, or warnings only; 1 a check failed; 2 wrong options.
+Exit codes: 0 all is well, or warnings only; 1 a check failed; 2 options are
+wrong.
 """
 
 
 @click.command(cls=Command, short_help="Check key, network, clock and limits.", epilog=_EXAMPLES)
 @click.option("--base-url", help="The API's address; APIXO_BASE_URL, or the vendor's.")
 @click.option("--proxy", metavar="URL", help="HTTP proxy; otherwise as the environment says.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object in the end.")
+@click.option("--json", "as_json", is_flag=True, help="The checks as one JSON object.")
 @click.option(
     "--timeout",
     metavar="SECONDS",

@@ -17,8 +17,8 @@ from nanobanana_async import (
     RateLimitError,
     ServerError,
 )
-from nanobanana_async.cli._bulk_output import complain
 from nanobanana_async.cli._exit_codes import AT_FAULT, DEFECT, MISSING, STOPPED
+from nanobanana_async.cli._output import complain
 
 _STOPPED_BY: Final = (
     APIConnectionError,

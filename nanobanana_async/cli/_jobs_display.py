@@ -5,10 +5,10 @@ from typing import Final, Self
 
 from attrs import define, field
 
-from nanobanana_async.cli._bulk_output import Enduring, complain
 from nanobanana_async.cli._display import Display, in_terminal
 from nanobanana_async.cli._job import Job
 from nanobanana_async.cli._jobs_view import JobsView
+from nanobanana_async.cli._output import Enduring, complain
 from nanobanana_async.cli._silent import SilentDisplay
 
 _FEW: Final = 20

@@ -21,7 +21,7 @@ def report(folder: Path) -> int:
     require("PIL")
     # Late, since --help needs none of it.
     from nanobanana_async.bulk.report import write_report  # noqa: PLC0415
-    from nanobanana_async.cli._bulk_output import complain, put  # noqa: PLC0415
+    from nanobanana_async.cli._output import complain, put  # noqa: PLC0415
 
     try:
         path = write_report(folder)

@@ -10,15 +10,15 @@ import click
 from attrs import frozen
 
 from nanobanana_async import NanoBananaClient, NanoBananaError, TaskStatus
-from nanobanana_async.cli._bulk_output import complain, put
-from nanobanana_async.cli._bulk_view import duration
 from nanobanana_async.cli._client_options import client_of
 from nanobanana_async.cli._command import debugging
 from nanobanana_async.cli._errors import exit_code, fail
 from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, STOPPED
+from nanobanana_async.cli._output import complain, put
 from nanobanana_async.cli._requests import task_ids_of
 from nanobanana_async.cli._said import said_by
 from nanobanana_async.cli._silent import SilentDisplay
+from nanobanana_async.cli._words import duration
 
 _AT_ONCE: Final = 3.0
 _UNKNOWN: Final = "30 s"

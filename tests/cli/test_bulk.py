@@ -41,12 +41,12 @@ from nanobanana_async.bulk import (
 from nanobanana_async.cli import _bulk_run
 from nanobanana_async.cli._bulk_display import bulk_display, json_line, line
 from nanobanana_async.cli._bulk_end import ended, failed
-from nanobanana_async.cli._bulk_output import put
 from nanobanana_async.cli._bulk_picture import picture
 from nanobanana_async.cli._bulk_stdin import StandardInput
 from nanobanana_async.cli._bulk_summary import plan_text, summary_json, summary_text
 from nanobanana_async.cli._bulk_view import View, Viewer
 from nanobanana_async.cli._group import nanobanana
+from nanobanana_async.cli._output import put
 from nanobanana_async.emulator import Emulator, LogNormal
 
 from .command import MODULE

@@ -1,6 +1,6 @@
-"""What a bulk run says, where perhaps nobody listens any more.
+"""What a command says, where perhaps nobody listens any more.
 
-A pipe that was closed (`| head -1`), a disk that is full: the run goes on, and goes on without a word.
+A pipe that was closed (`| head -1`), a disk that is full: the work goes on, and goes on without a word.
 """
 
 import os
