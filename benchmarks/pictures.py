@@ -1,4 +1,4 @@
-"""The pictures of docs/polling.md: where requests and slots go, and where the next look comes."""
+"""The pictures of docs/explain/polling.md: where requests and slots go, and where the next look comes."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ EXAMPLES = {
     "tutorial.md": 6,
     "webhooks.md": 3,
 }
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_every_example_of_a_page_runs_in_order(page: Path) -> None:
 
 
 def test_the_diagram_is_the_table() -> None:
-    page = (ROOT / "docs" / "life-of-a-task.md").read_text()
+    page = (ROOT / "docs" / "explain" / "life-of-a-task.md").read_text()
     assert f"```mermaid\n{drawing()}\n```" in page
 
 
@@ -76,7 +76,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_tests_that_the_guarantees_name_exist() -> None:
-    page = (ROOT / "docs" / "guarantees.md").read_text()
+    page = (ROOT / "docs" / "explain" / "guarantees.md").read_text()
     named = set(re.findall(r"`((?:bulk/|web/)?test_\w+\.py)(?:::(\w+))?`", page))
     assert len(named) > 15
     for file, test in named:

@@ -24,7 +24,7 @@ _REMEMBERED: Final = 1_000
 
 
 class Telemetry:
-    """Makes OpenTelemetry's spans and metrics of what clients do, in the names of ``docs/telemetry.md``.
+    """Makes OpenTelemetry's spans and metrics of what clients do: see docs/howto/telemetry.md.
 
     May serve several clients: their metrics are added up.
 

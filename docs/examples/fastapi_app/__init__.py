@@ -1,1 +1,1 @@
-"""A web app that draws: see docs/web-backends.md."""
+"""A web app that draws: see docs/howto/web-backends.md."""

@@ -1,4 +1,4 @@
-"""The web app: `uvicorn fastapi_app.app:app`. See docs/web-backends.md."""
+"""The web app: `uvicorn fastapi_app.app:app`. See docs/howto/web-backends.md."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
