@@ -1,4 +1,4 @@
-"""`nanobanana bulk`: options only; the run is in `_bulk_run`."""
+"""`nanobanana bulk`: options only; the run is in `bulk/_run.py`."""
 
 import asyncio
 from decimal import Decimal, InvalidOperation
@@ -166,8 +166,8 @@ def bulk(**given: Any) -> int:
     """
     require("rich", "PIL", "filelock")
     # Late, since --help needs none of it.
-    from nanobanana_async.cli import _bulk_run  # noqa: PLC0415
+    from nanobanana_async.cli.bulk import _run  # noqa: PLC0415
 
     if given["dry_run"]:
-        return _bulk_run.dry_run(given)
-    return asyncio.run(_bulk_run.run(given))
+        return _run.dry_run(given)
+    return asyncio.run(_run.run(given))

@@ -1,4 +1,4 @@
-"""`nanobanana generate` and `submit`: options only; what happens is in `_jobs`."""
+"""`nanobanana generate` and `submit`: options only; what happens is in `jobs/_commands.py`."""
 
 from typing import Any, Final
 
@@ -55,9 +55,9 @@ def generate(ctx: click.Context, /, **_: Any) -> int:
     A PROMPT that is - stands for standard input, a prompt a line.
     """
     require("rich")
-    from nanobanana_async.cli import _jobs  # noqa: PLC0415 - slow, not for --help
+    from nanobanana_async.cli.jobs import _commands  # noqa: PLC0415 - slow, not for --help
 
-    return _jobs.generate(ctx)
+    return _commands.generate(ctx)
 
 
 @click.command(
@@ -72,6 +72,6 @@ def generate(ctx: click.Context, /, **_: Any) -> int:
 def submit(ctx: click.Context, /, **_: Any) -> int:
     """Submit each PROMPT and print the id of its task, without waiting for the picture."""
     require("rich")
-    from nanobanana_async.cli import _jobs  # noqa: PLC0415 - slow, not for --help
+    from nanobanana_async.cli.jobs import _commands  # noqa: PLC0415 - slow, not for --help
 
-    return _jobs.submit(ctx)
+    return _commands.submit(ctx)

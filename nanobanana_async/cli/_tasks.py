@@ -1,4 +1,4 @@
-"""`nanobanana wait`, `download` and `status`: options only; what happens is in `_jobs`, `_look`."""
+"""`nanobanana wait`, `download` and `status`: options only; what happens is in `jobs/_commands.py`, `_look`."""
 
 from typing import Any, Final
 
@@ -57,9 +57,9 @@ _task_ids = click.argument("task_ids", metavar="TASK_ID...", nargs=-1, required=
 def wait(ctx: click.Context, /, **_: Any) -> int:
     """Wait for known tasks, and fetch their pictures. - reads ids from standard input."""
     require("rich")
-    from nanobanana_async.cli import _jobs  # noqa: PLC0415 - slow, not for --help
+    from nanobanana_async.cli.jobs import _commands  # noqa: PLC0415 - slow, not for --help
 
-    return _jobs.wait(ctx)
+    return _commands.wait(ctx)
 
 
 @click.command(cls=Command, short_help="Fetch the pictures of finished tasks.", epilog=_DOWNLOAD)
@@ -75,9 +75,9 @@ def wait(ctx: click.Context, /, **_: Any) -> int:
 def download(ctx: click.Context, /, **_: Any) -> int:
     """Fetch the pictures of finished tasks; of one that runs, say so and do not wait."""
     require("rich")
-    from nanobanana_async.cli import _jobs  # noqa: PLC0415 - slow, not for --help
+    from nanobanana_async.cli.jobs import _commands  # noqa: PLC0415 - slow, not for --help
 
-    return _jobs.download(ctx)
+    return _commands.download(ctx)
 
 
 @click.command(cls=Command, short_help="Look at tasks.", epilog=_STATUS)
@@ -88,6 +88,6 @@ def download(ctx: click.Context, /, **_: Any) -> int:
 def status(ctx: click.Context, /, **_: Any) -> int:
     """Look at tasks once, and print their states. - reads ids from standard input."""
     require("rich")
-    from nanobanana_async.cli import _status  # noqa: PLC0415 - slow, not for --help
+    from nanobanana_async.cli.jobs import _status  # noqa: PLC0415 - slow, not for --help
 
     return _status.status(ctx)

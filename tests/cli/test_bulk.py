@@ -38,15 +38,15 @@ from nanobanana_async.bulk import (
     Rejected,
     Summary,
 )
-from nanobanana_async.cli import _bulk_run
-from nanobanana_async.cli._bulk_display import bulk_display, json_line, line
-from nanobanana_async.cli._bulk_end import ended, failed
-from nanobanana_async.cli._bulk_picture import picture
-from nanobanana_async.cli._bulk_stdin import StandardInput
-from nanobanana_async.cli._bulk_summary import plan_text, summary_json, summary_text
-from nanobanana_async.cli._bulk_view import View, Viewer
 from nanobanana_async.cli._group import nanobanana
 from nanobanana_async.cli._output import put
+from nanobanana_async.cli.bulk import _run
+from nanobanana_async.cli.bulk._display import bulk_display, json_line, line
+from nanobanana_async.cli.bulk._end import ended, failed
+from nanobanana_async.cli.bulk._picture import picture
+from nanobanana_async.cli.bulk._stdin import StandardInput
+from nanobanana_async.cli.bulk._summary import plan_text, summary_json, summary_text
+from nanobanana_async.cli.bulk._view import View, Viewer
 from nanobanana_async.emulator import Emulator, LogNormal
 
 from .command import MODULE
@@ -398,11 +398,11 @@ async def test_rows_that_fail_and_are_submitted_anew(
 ) -> None:
     async with serving(monkeypatch) as emulator:
         words = (str(rows), "-o", "run", "--price", "0.04", "--no-report")
-        assert await _bulk_run.run(options(*words)) == 1
+        assert await _run.run(options(*words)) == 1
         assert "1  failed at the API" in capsys.readouterr().out
-        assert await _bulk_run.run(options(*words)) == 1
+        assert await _run.run(options(*words)) == 1
         assert emulator.ledger().accepted == 3
-        assert await _bulk_run.run(options(*words, "--retry-failed")) == 1
+        assert await _run.run(options(*words, "--retry-failed")) == 1
         said = capsys.readouterr()
         assert "1 row submitted anew; each is a new charge." in said.err
         assert "Spent, by the price given: 0.16" in said.out
@@ -414,17 +414,17 @@ async def test_money_that_ends_and_comes(
 ) -> None:
     words = (str(rows), "-o", "my run", "--no-report", "--quiet")
     async with serving(monkeypatch, balance=0.04):
-        assert await _bulk_run.run(options(*words)) == 3
+        assert await _run.run(options(*words)) == 3
         said = capsys.readouterr()
         assert said.out == ""
         assert "HTTP status: 402" in said.err
         assert "Top up the account" in said.err
         assert "nanobanana bulk rows.txt -o 'my run' --no-report --quiet\n" in said.err
     async with serving(monkeypatch) as emulator:
-        assert await _bulk_run.run(options(*words, "--price", "1", "--budget", "2")) == 3
+        assert await _run.run(options(*words, "--price", "1", "--budget", "2")) == 3
         assert "The budget is reached, 1 row left." in capsys.readouterr().err
         assert emulator.ledger().accepted == 1
-        assert await _bulk_run.run(options(*words)) in (0, 1)
+        assert await _run.run(options(*words)) in (0, 1)
         assert emulator.ledger().accepted == 2
 
 
@@ -432,7 +432,7 @@ async def test_a_wrong_key_stops_at_once(
     rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with serving(monkeypatch, api_key="sk-another"):
-        code = await _bulk_run.run(options(str(rows), "-o", "run", "--no-report", "--json"))
+        code = await _run.run(options(str(rows), "-o", "run", "--no-report", "--json"))
     said = capsys.readouterr()
     assert code == 3
     assert "The API does not accept the key (HTTP status: 401" in said.err
@@ -454,7 +454,7 @@ async def test_ctrl_c_once(
 
         words = (str(rows), "-o", "run", "--no-report", "--concurrent-tasks", "5")
         pressing = asyncio.create_task(press())
-        assert await _bulk_run.run(options(*words)) == 130
+        assert await _run.run(options(*words)) == 130
         await pressing
     said = capsys.readouterr()
     assert "Stopping: nothing new is submitted" in said.err

@@ -19,10 +19,10 @@ from nanobanana_async import (
     TaskStuckError,
 )
 from nanobanana_async.cli._errors import exit_code, sentence
-from nanobanana_async.cli._job import DOWNLOADING, IN_LINE, End, Job
-from nanobanana_async.cli._jobs_display import JobLines
-from nanobanana_async.cli._jobs_picture import picture
-from nanobanana_async.cli._jobs_view import JobsView
+from nanobanana_async.cli.jobs._display import JobLines
+from nanobanana_async.cli.jobs._job import DOWNLOADING, IN_LINE, End, Job
+from nanobanana_async.cli.jobs._picture import picture
+from nanobanana_async.cli.jobs._view import JobsView
 
 
 def job(name: str, state: str = IN_LINE, *, over: bool = False) -> Job:

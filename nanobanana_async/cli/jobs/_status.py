@@ -15,10 +15,10 @@ from nanobanana_async.cli._command import debugging
 from nanobanana_async.cli._errors import exit_code, fail
 from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, STOPPED
 from nanobanana_async.cli._output import complain, put
-from nanobanana_async.cli._requests import task_ids_of
 from nanobanana_async.cli._said import said_by
 from nanobanana_async.cli._silent import SilentDisplay
 from nanobanana_async.cli._words import duration
+from nanobanana_async.cli.jobs._requests import task_ids_of
 
 _AT_ONCE: Final = 3.0
 _UNKNOWN: Final = "30 s"

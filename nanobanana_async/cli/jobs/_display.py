@@ -6,10 +6,10 @@ from typing import Final, Self
 from attrs import define, field
 
 from nanobanana_async.cli._display import Display, in_terminal
-from nanobanana_async.cli._job import Job
-from nanobanana_async.cli._jobs_view import JobsView
 from nanobanana_async.cli._output import Enduring, complain
 from nanobanana_async.cli._silent import SilentDisplay
+from nanobanana_async.cli.jobs._job import Job
+from nanobanana_async.cli.jobs._view import JobsView
 
 _FEW: Final = 20
 """Jobs whose every step is worth a line."""
@@ -27,8 +27,8 @@ def _display(*, quiet: bool, as_json: bool) -> Display[JobsView]:
         return SilentDisplay()
     if not as_json and in_terminal():
         # Late: rich is slow, and not for whoever reads lines.
-        from nanobanana_async.cli._jobs_picture import picture  # noqa: PLC0415
         from nanobanana_async.cli._live import LiveDisplay  # noqa: PLC0415
+        from nanobanana_async.cli.jobs._picture import picture  # noqa: PLC0415
 
         return LiveDisplay(picture)
     return JobLines()

@@ -12,15 +12,15 @@ from nanobanana_async import ImageRequest, NanoBananaClient
 from nanobanana_async.cli._client_options import client_of, typed_again
 from nanobanana_async.cli._command import debugging
 from nanobanana_async.cli._display import in_terminal
-from nanobanana_async.cli._follow import Following
-from nanobanana_async.cli._job import ASKED, End, Job
-from nanobanana_async.cli._jobs_display import jobs_display
-from nanobanana_async.cli._jobs_end import JobsEnd
-from nanobanana_async.cli._jobs_run import JobsRun
 from nanobanana_async.cli._output import complain
-from nanobanana_async.cli._place import Place
 from nanobanana_async.cli._request_options import fields_of
-from nanobanana_async.cli._requests import requests_of, task_ids_of
+from nanobanana_async.cli.jobs._display import jobs_display
+from nanobanana_async.cli.jobs._end import JobsEnd
+from nanobanana_async.cli.jobs._follow import Following
+from nanobanana_async.cli.jobs._job import ASKED, End, Job
+from nanobanana_async.cli.jobs._place import Place
+from nanobanana_async.cli.jobs._requests import requests_of, task_ids_of
+from nanobanana_async.cli.jobs._run import JobsRun
 
 _MOST_SHOWN: Final = 5
 """Pictures that are opened one by one; of more, their folder is."""

@@ -9,7 +9,7 @@ import click
 from attrs import evolve
 
 from nanobanana_async import ImageRequest, NanoBananaClient
-from nanobanana_async.cli._references import as_extra
+from nanobanana_async.cli.jobs._references import as_extra
 
 
 def requests_of(

@@ -7,8 +7,8 @@ from typing import Final
 from attrs import define, field
 
 from nanobanana_async import NanoBananaClient, NanoBananaError, Task
-from nanobanana_async.cli._job import DOWNLOADING, Job
-from nanobanana_async.cli._place import Place
+from nanobanana_async.cli.jobs._job import DOWNLOADING, Job
+from nanobanana_async.cli.jobs._place import Place
 
 # Few, since pictures are large, and looks at what still runs should not wait for the network.
 _DOWNLOADS: Final = 8

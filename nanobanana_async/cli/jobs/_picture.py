@@ -7,8 +7,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nanobanana_async.cli._job import DOWNLOADING, IN_LINE, Job
-from nanobanana_async.cli._jobs_view import JobsView
+from nanobanana_async.cli.jobs._job import DOWNLOADING, IN_LINE, Job
+from nanobanana_async.cli.jobs._view import JobsView
 
 # Narrow, since lines that a resized terminal has wrapped cannot be taken back.
 _BAR: Final = 30

@@ -10,12 +10,12 @@ from attrs import define, field
 
 from nanobanana_async import NanoBananaClient
 from nanobanana_async.cli._display import Display
-from nanobanana_async.cli._follow import Step, take
-from nanobanana_async.cli._job import DOWNLOADING, Job
-from nanobanana_async.cli._jobs_end import JobsEnd
-from nanobanana_async.cli._jobs_view import JobsView
 from nanobanana_async.cli._said import said_by
 from nanobanana_async.cli._signals import first_signal
+from nanobanana_async.cli.jobs._end import JobsEnd
+from nanobanana_async.cli.jobs._follow import Step, take
+from nanobanana_async.cli.jobs._job import DOWNLOADING, Job
+from nanobanana_async.cli.jobs._view import JobsView
 
 
 @define

@@ -5,12 +5,12 @@ import sys
 
 from attrs import asdict
 
-from nanobanana_async.cli._bulk_view import View
 from nanobanana_async.cli._display import Display, in_terminal
 from nanobanana_async.cli._output import Enduring
 from nanobanana_async.cli._plain import PlainDisplay
 from nanobanana_async.cli._silent import SilentDisplay
 from nanobanana_async.cli._words import duration, size
+from nanobanana_async.cli.bulk._view import View
 
 _EVERY = 5.0
 
@@ -27,8 +27,8 @@ def _display(*, quiet: bool, as_json: bool) -> Display[View]:
         return PlainDisplay(json_line, _EVERY)
     if sys.stdout is not None and in_terminal():
         # Late: rich is slow, and not for whoever reads lines.
-        from nanobanana_async.cli._bulk_picture import picture  # noqa: PLC0415
         from nanobanana_async.cli._live import LiveDisplay  # noqa: PLC0415
+        from nanobanana_async.cli.bulk._picture import picture  # noqa: PLC0415
 
         return LiveDisplay(picture)
     return PlainDisplay(line, _EVERY)

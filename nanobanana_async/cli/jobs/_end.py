@@ -11,9 +11,9 @@ from nanobanana_async import ClientClosedError, NanoBananaError
 from nanobanana_async.cli._display import Display
 from nanobanana_async.cli._errors import exit_code, fail
 from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, SIGNALLED, STOPPED
-from nanobanana_async.cli._job import End, Job
-from nanobanana_async.cli._jobs_display import short
 from nanobanana_async.cli._output import complain, put
+from nanobanana_async.cli.jobs._display import short
+from nanobanana_async.cli.jobs._job import End, Job
 
 _AGAIN: Final = {End.RUNNING: "wait", End.NO_FILE: "download"}
 

@@ -7,8 +7,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nanobanana_async.cli._bulk_view import View
 from nanobanana_async.cli._words import duration, size
+from nanobanana_async.cli.bulk._view import View
 
 # Narrow, since lines that a resized terminal has wrapped cannot be taken back.
 _BAR: Final = 34

@@ -10,17 +10,17 @@ from attrs import define
 
 from nanobanana_async import NanoBananaError
 from nanobanana_async.bulk import Progress, Summary, plan, run as run_bulk
-from nanobanana_async.cli._bulk_display import bulk_display
-from nanobanana_async.cli._bulk_end import ended, failed
-from nanobanana_async.cli._bulk_options import client_of, limits_of, settings_of
-from nanobanana_async.cli._bulk_stdin import StandardInput
-from nanobanana_async.cli._bulk_summary import plan_text, summary_json, summary_text
-from nanobanana_async.cli._bulk_view import View, Viewer
 from nanobanana_async.cli._display import Display
 from nanobanana_async.cli._output import complain, put
 from nanobanana_async.cli._said import said_by
 from nanobanana_async.cli._signals import first_signal
 from nanobanana_async.cli._words import counted, duration
+from nanobanana_async.cli.bulk._display import bulk_display
+from nanobanana_async.cli.bulk._end import ended, failed
+from nanobanana_async.cli.bulk._options import client_of, limits_of, settings_of
+from nanobanana_async.cli.bulk._stdin import StandardInput
+from nanobanana_async.cli.bulk._summary import plan_text, summary_json, summary_text
+from nanobanana_async.cli.bulk._view import View, Viewer
 
 _TICK: Final = 0.1
 _WHAT_FAILS: Final = (NanoBananaError, OSError)

@@ -1,0 +1,1 @@
+"""What is behind `generate`, `submit`, `status`, `wait` and `download`: single pictures."""
