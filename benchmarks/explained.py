@@ -181,7 +181,8 @@ def _over_time(axes: Axes, requests: Sequence[Request]) -> None:
 
 
 def _rows(axes: Axes, traces: Mapping[str, Trace]) -> None:
-    labels, row = [], 0.0
+    labels: list[str] = []
+    row = 0.0
     for number, (name, traced) in enumerate(traces.items()):
         shown = sorted(slots(traced)[FIRST_SHOWN::EACH][:SHOWN], key=lambda slot: slot.runs)
         axes.text(44, row, name, ha="right", va="center", fontsize=11)

@@ -6,7 +6,8 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, cast
+from contextvars import Context
+from typing import Any, Literal, TypeAlias, TypeVarTuple, Unpack, cast
 
 from attrs import define, field, frozen
 
@@ -17,6 +18,7 @@ from nanobanana_async.emulator import EmulatorCore, Ledger, MemoryTransport, Vir
 
 __all__ = ["Kind", "Request", "Trace", "trace"]
 
+Ts = TypeVarTuple("Ts")
 Kind: TypeAlias = Literal["submit", "found", "nothing", "refused"]
 
 
@@ -77,7 +79,11 @@ class _CountingLoop(VirtualTimeLoop):
     timers = 0
 
     def call_at(
-        self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: Unpack[Ts],
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         self.timers += 1
         return super().call_at(when, callback, *args, context=context)
