@@ -8,6 +8,8 @@ import pytest
 
 from nanobanana_async.emulator import VirtualTimeLoop
 
+pytest_plugins = ["pytester"]
+
 
 @pytest.fixture(autouse=True)
 def _repeatable() -> None:

@@ -1,0 +1,100 @@
+"""The pytest plugin: an emulator and a client for tests, and a mark that says what goes wrong.
+
+It is loaded in every test run of a project that has the package. So it imports nothing of it, or of
+anything else, before a test asks for a fixture; and no test that asks for none is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final, cast
+
+import pytest
+
+if TYPE_CHECKING:
+    from nanobanana_async import NanoBananaClient
+    from nanobanana_async.testing import EmulatorThread
+
+_CLIENT: Final = pytest.StashKey["NanoBananaClient"]()
+
+_NO_PILLOW: Final = (
+    "nanobanana_emulator draws pictures with Pillow: pip install 'nanobanana-async[emulator]'"
+)
+# The client refuses such an address at once, and shows it.
+_NOWHERE: Final = "http://offline.invalid/#this-test-needs-the-fixture-nanobanana_emulator"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known."""
+    config.addinivalue_line(
+        "markers",
+        "nanobanana(faults={...}, service=..., speed=100, ...): how the emulator of the fixtures "
+        "nanobanana_emulator and nanobanana_client behaves in this test; keywords are the fields "
+        "of nanobanana_async.emulator.Settings.",
+    )
+
+
+@pytest.fixture
+def nanobanana_emulator(request: pytest.FixtureRequest) -> Iterator[EmulatorThread]:
+    """An emulator of the image API, a new one for each test: `url`, `api_key`, `ledger()`.
+    APIXO_API_KEY and APIXO_BASE_URL lead to it, so that a NanoBananaClient() that the code under
+    test makes talks to it and never to the real API. @pytest.mark.nanobanana(...) says how it
+    behaves.
+    """
+    if find_spec("PIL") is None:
+        pytest.fail(_NO_PILLOW, pytrace=False)
+    from nanobanana_async.testing import EmulatorThread  # noqa: PLC0415 - not before it is used
+    from nanobanana_async.testing._marks import MarkError, settings_from  # noqa: PLC0415 - likewise
+
+    try:
+        settings = settings_from(request.node.iter_markers("nanobanana"))
+    except MarkError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    # Not the fixture `monkeypatch`: a test may undo that one half-way.
+    with EmulatorThread(**settings) as emulator, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("APIXO_API_KEY", emulator.api_key)
+        environment.setenv("APIXO_BASE_URL", emulator.url)
+        yield emulator
+
+
+# Not an async fixture. Who runs one differs: anyio those of its own tests alone, pytest-asyncio in
+# strict mode those of its own decorator alone, and nobody without either. In pytest-asyncio the
+# loop of a fixture need not be that of the test either (`loop_scope`), and a client lives in one
+# loop. So the fixture makes a client that has done nothing yet, and `pytest_runtest_call` puts the
+# test function itself into `async with`: whoever runs the test runs that, too, in the test's loop.
+@pytest.fixture
+def nanobanana_client(
+    request: pytest.FixtureRequest, nanobanana_emulator: EmulatorThread
+) -> NanoBananaClient:
+    """A NanoBananaClient for an async test, on the emulator that nanobanana_emulator is.
+    It is open while the test function runs, and closed as soon as that has ended, however it did.
+    """
+    from nanobanana_async.testing._lent import new_client  # noqa: PLC0415 - not before it is used
+
+    client = new_client(nanobanana_emulator, request.function)
+    request.node.stash[_CLIENT] = client
+    return client
+
+
+@pytest.fixture
+def nanobanana_offline(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No NanoBananaClient() in a test without an emulator: making one fails at once.
+    For all tests of a project: usefixtures = ["nanobanana_offline"] in pytest's configuration.
+    Tests that ask for nanobanana_emulator or nanobanana_client are left alone.
+    """
+    if "nanobanana_emulator" not in request.fixturenames:
+        monkeypatch.delenv("APIXO_API_KEY", raising=False)
+        monkeypatch.setenv("APIXO_BASE_URL", _NOWHERE)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Open the client of a test that has one, in the test's own event loop."""
+    client = item.stash.get(_CLIENT, None)
+    if client is None:
+        return (yield)
+    from nanobanana_async.testing._lent import open_within  # noqa: PLC0415 - not before it is used
+
+    with open_within(cast(pytest.Function, item), client):
+        return (yield)
