@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-__all__ = ["TERMINAL", "TRANSITIONS", "Event", "State", "advance", "drawing"]
+__all__ = ["TERMINAL", "TRANSITIONS", "Event", "State", "advance"]
 
 
 class State(Enum):
@@ -97,16 +97,3 @@ def advance(state: State, event: Event) -> State:
         return TRANSITIONS[state][event]
     except KeyError:
         raise ValueError(f"{event.name} cannot happen to a {state.value} generation") from None
-
-
-def drawing() -> str:
-    """Return the table as a Mermaid state diagram, for the docs."""
-    lines = ["stateDiagram-v2", f"    [*] --> {State.QUEUED.value}"]
-    lines += [
-        f"    {state.value} --> {after.value}: {event.value}"
-        for state, events in TRANSITIONS.items()
-        for event, after in events.items()
-    ]
-    ends = [state for state in State if state not in TRANSITIONS or state is State.UNKNOWN]
-    lines += [f"    {state.value} --> [*]" for state in ends]
-    return "\n".join(lines)
