@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-browser lint bench soak clean
+.PHONY: demo test test-browser lint docs docs-serve docs-terminal bench soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/nanobanana demo
@@ -11,14 +11,28 @@ demo: $(VENV)/.demo
 test: lint
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-# The report of a bulk run in a headless Chromium (Debian: apt-get install chromium chromium-driver).
-test-browser: $(VENV)/.dev
+# Pages in a headless Chromium (Debian: apt-get install chromium chromium-driver).
+test-browser: $(VENV)/.dev docs
 	$(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Into build/site. Warnings are errors, and so is a link that leads nowhere or a page that would load
+# something from elsewhere; addresses of others are listed in build/external-links.txt.
+docs: $(VENV)/.dev
+	rm -rf build/site
+	$(BIN)/python -m sphinx --quiet --fresh-env --fail-on-warning --keep-going \
+		--doctree-dir build/doctrees docs build/site
+
+docs-serve: docs
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000
+
+# The pictures of the terminal, from real runs in tmux; some two minutes.
+docs-terminal: $(VENV)/.dev
+	$(BIN)/python docs/terminal/capture.py $(ONLY)
 
 # Half an hour on two cores; fails where a promise is missed. `python -m benchmarks --quick`: seconds.
 bench: $(VENV)/.dev
@@ -38,7 +52,7 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
