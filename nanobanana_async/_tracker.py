@@ -50,6 +50,8 @@ _UNREADABLE_PATIENCE: Final = 60.0
 _MISSING_PATIENCE: Final = {False: 30.0, True: 600.0}  # by whether it was ever seen
 _MISSING_LOOKS: Final = 3
 _STUCK_GAP: Final = 60.0
+_SILENT_LAG: Final = 5.0  # seconds: the API delivers at once
+_SILENT_ENDS: Final = 3
 _CLOCK_STEP: Final = 0.1  # seconds by which stamps and clocks may be off without having jumped
 _WARNED: Final = 20  # states that are warned of: the set must not grow with what a server invents
 
@@ -69,6 +71,8 @@ class Tracker:
     _clock_offset: float | None = field(default=None, init=False)
     """Unix time at the server minus the loop's time, in seconds."""
     _warned_states: set[str] = field(factory=set, init=False)
+    _silent_ends: int = field(default=0, init=False)
+    """Ends that a delivery should have told of, while none has ever come."""
 
     def accepted(self, generation: Generation, task_id: str, sent_at: float, now: float) -> None:
         """A submit was accepted: the task holds its slot and is looked at from now on.
@@ -277,6 +281,7 @@ class Tracker:
         self._learn_end(generation, seconds, now)
         lag = generation.lag = _lag(generation, seconds, now)
         self.counters.finished(now, generation.checks, lag, seconds)
+        self._note_silence(generation)
         _logger.debug(
             "Task %s ended: %s",
             generation.task_id,
@@ -294,6 +299,19 @@ class Tracker:
             self.callbacks.over(callback, status.task_id, now)
         else:
             self.callbacks.give_up(callback, "its end was not to be had", now)
+
+    def _note_silence(self, generation: Generation) -> None:
+        """Where no delivery ever comes, each picture is late: that must not go unsaid."""
+        late = generation.lag is not None and generation.lag >= _SILENT_LAG
+        if late and generation.callback is not None and self.counters.deliveries == 0:
+            self._silent_ends += 1
+            if self._silent_ends == _SILENT_ENDS:
+                _logger.warning(
+                    "No webhook delivery has come yet, and %s tasks have ended: can the API reach "
+                    "public_url, and does your app hand what comes there to client.webhooks? Until "
+                    "then ends are found by looks, late",
+                    _SILENT_ENDS,
+                )
 
     def _lose(self, generation: Generation, error: NanoBananaError) -> None:
         self.counters.failed += 1

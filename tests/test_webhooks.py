@@ -22,7 +22,7 @@ from nanobanana_async import (
     _resume,
 )
 from nanobanana_async._wire import NoAnswerError, NotSentError, Reply
-from nanobanana_async.emulator import Stuck
+from nanobanana_async.emulator import LogNormal, Stuck
 from tests.emulated import envelope
 from tests.hooked import HOOKS, URL, accepts, held, loses, service, told, unix_time
 from tests.memory_journal import MemoryJournal
@@ -372,6 +372,18 @@ async def test_where_no_delivery_comes_a_look_finds_the_end() -> None:
         assert result.urls
         assert at.looks == 1
         assert asyncio.get_running_loop().time() < 68
+
+
+@pytest.mark.parametrize("come", [0, 1])
+async def test_that_no_delivery_comes_is_said_once(
+    come: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with service(service=LogNormal(10.0, 0.3)) as at:
+        tasks = [await at.client.submit(f"cat {number}") for number in range(8)]
+        for task in tasks[:come]:
+            assert await at.deliver(told(str(task.id))) == 200
+        await asyncio.gather(*tasks)
+    assert caplog.text.count("No webhook delivery has come yet") == 1 - come
 
 
 async def test_an_own_callback_url_wins() -> None:
