@@ -6,13 +6,16 @@ python -m benchmarks.explained [--write docs]
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Final
 
+from aiolimiter import AsyncLimiter
 from attrs import frozen
 from matplotlib.axes import Axes
 
@@ -29,9 +32,10 @@ from benchmarks.contenders import (
 from benchmarks.figures import of_ledger
 from benchmarks.oracle import SLOTS
 from benchmarks.plots import BLUE, GREEN, GREY, ORANGE, sheet
-from benchmarks.runs import Run
+from benchmarks.runs import EPOCH, Run
 from benchmarks.scenarios import mean_of
 from benchmarks.traced import Kind, Request, Trace, trace
+from nanobanana_async.emulator import EmulatorCore, MemoryTransport, run_virtual
 
 __all__ = ["SLEEPING", "Slot", "described", "pictures", "slots", "table"]
 
@@ -134,6 +138,21 @@ def budget(traced: Trace) -> str:
         f"{len(traced.requests):,} requests ({', '.join(parts)}), refused: {counts['refused']:,}; "
         f"fullest minute: {traced.ledger.fullest_window:,}; most tasks: {traced.ledger.most_tasks}"
     )
+
+
+def unlimited() -> str:
+    """Return how far a loop without a limiter comes in ten minutes, in a line."""
+    after = [run_virtual(_unlimited(seconds)) for seconds in (60.0, 600.0)]
+    return f"without a limiter: {after[0]:,} tasks are done after a minute, {after[1]:,} after ten"
+
+
+async def _unlimited(seconds: float) -> int:
+    core = EmulatorCore(RUN.settings(), epoch=EPOCH)
+    loop = ByHand(every(2.0), lambda: AsyncLimiter(1e9, 1))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await loop.work(MemoryTransport(core), RUN.job)
+    return core.ledger(asyncio.get_running_loop().time()).finished_seen
 
 
 # Drawings
@@ -239,6 +258,7 @@ def main() -> None:
     }
     print(*table(traces), sep="\n")
     print(budget(traces["the shared poller"]))
+    print(unlimited())
     if arguments.write:
         pictures(traces["the shared poller"], traces[SLEEPING], arguments.write / "pictures")
 
