@@ -49,7 +49,7 @@ def first_number() -> int:
     return int(unix_time() * 1e6)
 
 
-@define
+@define(eq=False, repr=False)
 class Attempts:
     """The attempts of one client, with those that its journal held when it was opened."""
 

@@ -7,7 +7,7 @@ from attrs import define, field
 __all__ = ["Callback"]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Callback:
     """Where the end of one attempt is told."""
 

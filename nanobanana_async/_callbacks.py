@@ -53,7 +53,7 @@ Known: TypeAlias = Owned | Over
 """What can be known of a token of ours."""
 
 
-@define
+@define(eq=False, repr=False)
 class Callbacks:
     """Hands out callbacks and finds them again; `webhooks` is None where there are none."""
 

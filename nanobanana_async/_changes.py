@@ -22,7 +22,7 @@ def tells(status: TaskStatus | None) -> bool:
     return status is not None and (status.state != "success" or bool(status.urls))
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Link:
     status: TaskStatus | None
     """None only in the first link, before anything was seen."""

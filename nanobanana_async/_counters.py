@@ -13,7 +13,7 @@ _REMEMBERED = 200
 """Ends that count in the mean service time; older ones fade."""
 
 
-@define
+@define(eq=False, repr=False)
 class Counters:
     """Running figures behind `Statistics`."""
 

@@ -42,7 +42,7 @@ LONGEST_DELIVERY: Final = 65_536
 """Bytes; a status envelope has a few hundred."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Deliveries:
     """Takes deliveries for one client."""
 
@@ -234,7 +234,7 @@ class Deliveries:
             )
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class WebhookReceiver:
     """Where deliveries come in, whatever the web framework. `NanoBananaClient.webhooks` is one."""
 

@@ -64,7 +64,7 @@ _LAST_PROBE: Final = 2.0
 """Seconds before giving up on the network in which one more probe is sent."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class BalanceQuery:
     """Somebody wants to know the balance, or whether the API answers at all."""
 
@@ -73,7 +73,7 @@ class BalanceQuery:
     """The loop's time from which its patience counts; inf for the dispatcher's own."""
 
 
-@define
+@define(eq=False, repr=False)
 class Dispatcher:
     """Decides what each token is spent on.
 

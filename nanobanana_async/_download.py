@@ -45,7 +45,7 @@ def paths_for(result: ImageResult, place: str | os.PathLike[str]) -> list[Path]:
     return [path, *(path.with_stem(f"{path.stem}-{number}") for number in later)]
 
 
-@define
+@define(eq=False, repr=False)
 class Downloader:
     """Fetches pictures over sessions that do not know the key."""
 

@@ -14,7 +14,7 @@ _FEWEST: Final = 1_000
 """Records; to forget fewer is not worth a file written anew."""
 
 
-@define
+@define(eq=False, repr=False)
 class _Fate:
     kind: Kind | None = None
     records: int = 0
@@ -22,7 +22,7 @@ class _Fate:
     acknowledged: bool = False
 
 
-@define
+@define(eq=False, repr=False)
 class Forgetting:
     """Give it the records in their order, then ask what is `worth` forgetting."""
 

@@ -18,7 +18,7 @@ from nanobanana_async._retry import Backoff
 __all__ = ["Gate"]
 
 
-@define
+@define(eq=False, repr=False)
 class Gate:
     """Open: everything passes. Closed: one probe at a time, each after a longer wait."""
 

@@ -67,7 +67,7 @@ class Attempt:
     """Likewise, of the rate."""
 
 
-@define
+@define(eq=False, repr=False)
 class Gateway:
     """Lets requests out as the account's limits, the network and the API's refusals allow."""
 

@@ -21,7 +21,7 @@ from nanobanana_async._unawaited import name_unawaited
 __all__ = ["Generation", "fail"]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Generation:
     """The record that queue, slots, schedule and table of tasks all speak of.
 

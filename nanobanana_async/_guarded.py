@@ -93,7 +93,7 @@ def _options_of(given: aiohttp.TCPConnector) -> dict[str, Any]:
     }
 
 
-@define
+@define(eq=False, repr=False)
 class DownloadSessions:
     """A session that connects to the hosts of pictures, and one that asks a proxy to."""
 

@@ -24,7 +24,7 @@ _LOOKS_IN_A_ROW: Final = 20
 _TASKS: Final = 3
 
 
-@define
+@define(eq=False, repr=False)
 class Health:
     """Closes its gate after twenty failed looks in a row at three tasks or more."""
 

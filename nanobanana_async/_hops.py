@@ -44,7 +44,7 @@ class Body:
         return self._content.iter_chunked(_CHUNK)
 
 
-@define
+@define(eq=False, repr=False)
 class Hops:
     """Follows redirects by hand."""
 

@@ -162,7 +162,7 @@ def kind_after(last: Kind | None, attempt: int, kind: Kind) -> Kind | None:
     return kind
 
 
-@define
+@define(eq=False, repr=False)
 class Replay:
     """The fold: give it the records in their order, then look at `attempts`."""
 

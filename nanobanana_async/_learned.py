@@ -40,7 +40,7 @@ def longest_gap(age: float) -> float:
     return min(60.0, max(30.0, age / 4))
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Watched:
     """A task in flight."""
 
@@ -60,7 +60,7 @@ class _Watched:
         return table.clock(age + now - self.seen_at) - table.clock(age)
 
 
-@define
+@define(eq=False, repr=False)
 class LearnedSchedule(Generic[T]):
     """A `Schedule` by what `times` has learned. Each operation is O(log n).
 

@@ -17,7 +17,7 @@ from attrs import define, field
 __all__ = ["WindowLedger"]
 
 
-@define
+@define(eq=False, repr=False)
 class WindowLedger:
     """`places` requests in any `window` seconds.
 

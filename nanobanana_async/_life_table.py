@@ -40,7 +40,7 @@ def _bin_of(age: float) -> int:
     return bisect_right(_EDGES, age) - 1 if age > 0 else 0
 
 
-@define
+@define(eq=False, repr=False)
 class LifeTable:
     """Learns from looks and answers what `LearnedSchedule` asks; old tasks count for less and less."""
 

@@ -157,7 +157,7 @@ def _leave_from_anywhere(loop: asyncio.AbstractEventLoop, run: _Run) -> None:
         loop.call_soon_threadsafe(run.drop)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Waiting:
     """What belongs to a generation whose end is waited for."""
 
@@ -165,7 +165,7 @@ class _Waiting:
     timer: asyncio.TimerHandle | None = None
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Run:
     """The state behind a `GenerateMany`, which it must not refer to: see `_leave`."""
 

@@ -70,7 +70,7 @@ class Observer(Protocol):
         """A picture of a task is being downloaded."""
 
 
-@define
+@define(eq=False, repr=False)
 class Watch:
     """An observer that cannot disturb."""
 
@@ -120,7 +120,7 @@ class Watch:
             return None
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Trace:
     """An observation that cannot disturb."""
 

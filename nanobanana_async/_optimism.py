@@ -26,7 +26,7 @@ _LEFT: Final = 0.9  # of the room, after a refusal
 _AGAIN: Final = Backoff(1.0, 64.0)
 
 
-@define
+@define(eq=False, repr=False)
 class Optimism:
     """How many submits may go beyond `limit` slots."""
 

@@ -54,7 +54,7 @@ class Picture:
     """In pixels; None where its header does not tell."""
 
 
-@define
+@define(eq=False, repr=False)
 class Inspector:
     """Is fed a body chunk by chunk. Whatever the bytes are, it does not raise."""
 

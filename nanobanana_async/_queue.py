@@ -24,7 +24,7 @@ BULK_SHARE = 8
 T = TypeVar("T")
 
 
-@define
+@define(eq=False, repr=False)
 class TwoClassQueue(Generic[T]):
     """Interactive before bulk, but bulk is never starved. Every operation is O(log n) or better."""
 

@@ -24,7 +24,7 @@ _MEASURED_AT: Final = 10_000  # requests a minute; it grows in proportion for ot
 _LEAST: Final = 2.0
 
 
-@define
+@define(eq=False, repr=False)
 class LearnedRate:
     """At most `configured` requests a minute."""
 

@@ -36,7 +36,7 @@ _STEPS_BACK: Final = 2  # requests a minute for each of them
 _MINUTE: Final = 60.0
 
 
-@define
+@define(eq=False, repr=False)
 class Refusals:
     """Judges them, and keeps the rate and the slots to what the API grants."""
 

@@ -10,7 +10,7 @@ from attrs import define, field
 __all__ = ["LocalRelay"]
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class LocalRelay:
     """A `DeliveryRelay` among the clients of one event loop: give all of them the same one."""
 

@@ -41,7 +41,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _CLIENT_ENDED = (AuthenticationError, ClientClosedError, ClientCrashedError)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Resumption:
     """Outcomes of what earlier clients left. ``async for``.
 

@@ -125,7 +125,7 @@ def _class(names: Any) -> ServiceClass:
     raise TypeError(f"a class is named {names!r}")
 
 
-@define
+@define(eq=False, repr=False)
 class LearnedTimes:
     """The life tables of a client, one a class; one more for all classes beyond a hundred."""
 

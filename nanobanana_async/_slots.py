@@ -42,7 +42,7 @@ _LAST: Final = 12
 _BEYOND_AGAIN: Final = Backoff(1.0, 8.0, jitter=0.1)
 
 
-@define
+@define(eq=False, repr=False)
 class Slots:
     """`limit` places; each belongs to whatever object holds it."""
 

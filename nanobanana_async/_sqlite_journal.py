@@ -230,7 +230,7 @@ class SqliteJournal:
             self._loop.call_soon_threadsafe(tell)
 
 
-@define
+@define(eq=False, repr=False)
 class _File:
     """The file itself. Numbers its rows, and links each to all before it by its checksum."""
 

@@ -19,7 +19,7 @@ _TOLD_GAP = 60.0  # where a webhook tells of the end, and looks find the lost on
 T = TypeVar("T")
 
 
-@define
+@define(eq=False, repr=False)
 class StalestFirst(Generic[T]):
     """A `Schedule` that spreads a short budget evenly: never within `gap` seconds of the last look.
 

@@ -128,7 +128,7 @@ class LocalFile:
         return await _opened(lambda: self.path, 0)
 
 
-@define
+@define(eq=False, repr=False)
 class _Part:
     """A file that is not whole yet."""
 

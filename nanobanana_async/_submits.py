@@ -61,7 +61,7 @@ class Post:
     """Likewise, of whether submits are answered."""
 
 
-@define
+@define(eq=False, repr=False)
 class Submits:
     """The queue in front of the slots, and the gates for what concerns submits alone."""
 

@@ -56,7 +56,7 @@ _CLOCK_STEP: Final = 0.1  # seconds by which stamps and clocks may be off withou
 _WARNED: Final = 20  # states that are warned of: the set must not grow with what a server invents
 
 
-@define
+@define(eq=False, repr=False)
 class Tracker:
     """Tasks in flight by id."""
 

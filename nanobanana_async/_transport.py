@@ -188,12 +188,12 @@ def _text_of(error: Exception) -> str:
             return "the answer broke off, or was no HTTP"
 
 
-@define
+@define(eq=False, repr=False)
 class _Trace:
     connected: bool = False
 
 
-@define
+@define(eq=False, repr=False)
 class HttpTransport:
     """Sends calls below one URL, with the key in a header of each."""
 
