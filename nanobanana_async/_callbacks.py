@@ -25,7 +25,7 @@ _REMEMBERED: Final = 1_200.0
 _GIVEN_UP_KEPT: Final = 86_400.0
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Owned:
     """A callback whose delivery somebody waits for, or that was given up."""
 
@@ -33,7 +33,7 @@ class Owned:
     owner: Generation | Past
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Over:
     """A callback whose task has ended."""
 

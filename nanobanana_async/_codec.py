@@ -11,10 +11,10 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, NewType, TypeAlias, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias, TypeVar
 
 import attrs
-import cattrs
 from attrs import frozen
 
 from nanobanana_async._errors import (
@@ -31,6 +31,9 @@ from nanobanana_async._models import ImageRequest, TaskStatus
 from nanobanana_async._service_times import ServiceClass
 from nanobanana_async._specs import ModelSpec
 from nanobanana_async._wire import LONGEST_BODY, Call, Reply
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 __all__ = [
     "Accepted",
@@ -233,19 +236,19 @@ _Text = NewType("_Text", str)
 _Urls = NewType("_Urls", list[str])
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Envelope:
     code: int
     message: str | None = None
     data: Any = None
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Submitted:
     taskId: str  # noqa: N815 - the API's spelling
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Task:
     taskId: str  # noqa: N815 - the API's spelling
     state: str
@@ -257,7 +260,7 @@ class _Task:
     costTime: _Millis | None = None  # noqa: N815
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class _Pictures:
     resultUrls: _Urls  # noqa: N815 - the API's spelling
 
@@ -283,22 +286,31 @@ def _or_none(kind: type) -> Callable[[Any, Any], Any]:
     return lambda value, _: value if type(value) is kind else None
 
 
-# cattrs would turn anything into a str or an int by calling the type; a server's answer is taken
-# as it is or not at all.
-_converter = cattrs.Converter(detailed_validation=False)
-_converter.register_structure_hook(str, _exactly(str))
-_converter.register_structure_hook(int, _exactly(int))
-_converter.register_structure_hook(str | None, _or_none(str))
-_converter.register_structure_hook(_Urls, _list_of_texts)
-_converter.register_structure_hook(_Text | None, _or_none(str))
-_converter.register_structure_hook(_Millis | None, _or_none(int))
+@cache
+def _converter() -> Converter:
+    """Return what reads answers, made at the first one: who only imports us does not wait for it.
+
+    cattrs would turn anything into a str or an int by calling the type; a server's answer is taken
+    as it is or not at all.
+    """
+    from cattrs import Converter  # noqa: PLC0415 - see above
+
+    converter = Converter(detailed_validation=False)
+    converter.register_structure_hook(str, _exactly(str))
+    converter.register_structure_hook(int, _exactly(int))
+    converter.register_structure_hook(str | None, _or_none(str))
+    converter.register_structure_hook(_Urls, _list_of_texts)
+    converter.register_structure_hook(_Text | None, _or_none(str))
+    converter.register_structure_hook(_Millis | None, _or_none(int))
+    return converter
+
 
 _T = TypeVar("_T")
 
 
 def _structured(data: Any, kind: type[_T]) -> _T | None:
     try:
-        return _converter.structure(data, kind)
+        return _converter().structure(data, kind)
     except Exception:  # noqa: BLE001 - cattrs raises whatever its hooks meet; all of it means "no"
         return None
 

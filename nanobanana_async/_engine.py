@@ -16,7 +16,7 @@ from random import Random, getrandbits
 from typing import Any, Final
 from weakref import WeakSet, WeakValueDictionary, finalize, ref
 
-from anyio import CancelScope
+import anyio
 from attrs import frozen
 
 from nanobanana_async._alarm import Alarm
@@ -61,7 +61,7 @@ _CANCELLED_GRACE: Final = 5.0
 _READERS_GRACE: Final = 1.0
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Settings:
     """What a client was told; times in seconds."""
 
@@ -254,7 +254,7 @@ class Engine:
         except asyncio.CancelledError:
             timer = self.loop.call_later(_CANCELLED_GRACE, self._owner.cancel)
             # Shielded: a cancelled scope of anyio's around this cancels again at every await.
-            with CancelScope(shield=True):
+            with anyio.CancelScope(shield=True):
                 while not self._owner.done():
                     with suppress(asyncio.CancelledError):
                         await asyncio.wait([self._owner])

@@ -44,14 +44,14 @@ T = TypeVar("T")
 Kind: TypeAlias = Literal["submit", "look", "balance"]
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class NotSent:
     """No connection was had: the request has certainly not reached the API."""
 
     cause: str
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Attempt:
     """A request that was decided on: it has its token and its place in the ledger."""
 

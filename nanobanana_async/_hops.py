@@ -32,7 +32,7 @@ class TryAgainError(Exception):
     """This try failed, another may not."""
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Body:
     """What a URL holds, while it is on its way."""
 

@@ -22,7 +22,7 @@ from math import inf
 from random import Random
 from typing import Final
 
-from anyio import CapacityLimiter
+import anyio
 from attrs import define, field
 
 from nanobanana_async._optimism import Optimism
@@ -52,7 +52,7 @@ class Slots:
     """Whether submits may go beyond the slots that are known to be free."""
     _granted: float = field(default=inf, init=False)
     """Places that the API grants, as was learned from refusals; inf where it grants all."""
-    _places: CapacityLimiter = field(init=False)
+    _places: anyio.CapacityLimiter = field(init=False)
     _optimism: Optimism = field(init=False)
     _adopted: set[object] = field(factory=set, init=False)
     # Unknown submits by the times at which they give their slots back; the number breaks ties.
@@ -79,7 +79,7 @@ class Slots:
 
     def __attrs_post_init__(self) -> None:
         self._optimism = Optimism(self.limit, self.optimistic, self._random)
-        self._places = CapacityLimiter(self.most)
+        self._places = anyio.CapacityLimiter(self.most)
 
     @property
     def in_force(self) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
 
-from anyio import to_thread
+import anyio
 from attrs import define, field, frozen
 
 __all__ = ["LocalFile", "LocalFolder", "Sink", "Storage"]
@@ -117,7 +117,7 @@ class LocalFolder:
         return place
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class LocalFile:
     """One path that the caller chose: wherever it is, and however little room is left there."""
 
@@ -211,7 +211,7 @@ async def _opened(place_of: Callable[[], Path], spare: int) -> Sink:
 
 async def _in_thread(work: Callable[..., T], *args: Any) -> T:
     """Run blocking `work` in a thread. A cancellation waits for it: it must not go on alone."""
-    running = asyncio.ensure_future(to_thread.run_sync(work, *args))
+    running = asyncio.ensure_future(anyio.to_thread.run_sync(work, *args))
     cancelled: asyncio.CancelledError | None = None
     while not running.done():
         try:

@@ -48,7 +48,7 @@ _UNKNOWN_IN_A_ROW: Final = 8
 _SHORTEST_HOLD: Final = 30.0
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Post:
     """A submit that was decided on: it has its slot."""
 

@@ -22,7 +22,7 @@ _PURPOSE: Final = b"nanobanana_async callback 1\0"
 """A secret that signs something else, too, gives no tokens away there."""
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Tokens:
     """Makes tokens and knows its own again."""
 

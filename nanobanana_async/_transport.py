@@ -69,7 +69,7 @@ def _checked_proxy(proxy: str | None) -> Secret | None:
     return Secret(proxy)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Connections:
     """How hosts are reached, as the user said; what is in `given` is used, never changed."""
 
