@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-browser lint docs docs-serve docs-terminal bench soak clean
+.PHONY: demo setup test test-browser lint docs docs-serve docs-terminal dist bench soak clean
 
 demo: $(VENV)/.demo
 	$(BIN)/nanobanana demo
+
+# All that it takes to work on it: the environment, and the checks before each commit.
+setup: $(VENV)/.dev
+	$(BIN)/pre-commit install
 
 test: lint
 	$(BIN)/python -m pytest -n 4 --dist worksteal
@@ -34,6 +38,15 @@ docs-serve: docs
 docs-terminal: $(VENV)/.dev
 	$(BIN)/python docs/terminal/capture.py $(ONLY)
 
+# The wheel, built from the sdist, and the sdist, in dist/; then both are looked at and tried as a
+# stranger would: in environments of their own, without the source tree.
+dist: $(VENV)/.dist
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/python -m pytest tests/packaging --timeout 600
+
 # Half an hour on two cores; fails where a promise is missed. `python -m benchmarks --quick`: seconds.
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks --write docs
@@ -52,7 +65,7 @@ soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak --seeds $(SEEDS)
 
 clean:
-	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
@@ -64,4 +77,8 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/pip
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install --quiet --editable '.[cli,emulator]' --group dev
+	touch $@
+
+$(VENV)/.dist: $(VENV)/.dev
+	$(BIN)/pip install --quiet --group dist
 	touch $@
