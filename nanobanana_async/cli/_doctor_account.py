@@ -14,6 +14,9 @@ from nanobanana_async.cli._doctor_finding import Finding, failed, ok, skipped, s
 from nanobanana_async.cli._doctor_settings import VENDOR
 
 _GOOD: Final = 200
+_REDIRECTED: Final = 300
+_NO_API: Final = 0
+"""In place of a code: there is no envelope."""
 _TOO_FAR: Final = 5.0
 """Seconds between two clocks from which on it shows."""
 _HALF_A_SECOND: Final = 0.5
@@ -72,7 +75,7 @@ def account(asked: Asked, key: str | None) -> Finding:
     if code in _REFUSALS:
         text, advice = _REFUSALS[code]
         return failed("account", text, advice, facts=facts)
-    return _other(code, reply, facts)
+    return _other(code, facts)
 
 
 def round_trip(asked: Asked) -> float | None:
@@ -93,18 +96,18 @@ def _welcome(data: Any, facts: Mapping[str, Any]) -> Finding:
     return ok("account", f"the key is accepted; balance {balance:g}", facts=facts)
 
 
-def _other(code: int, reply: Reply, facts: Mapping[str, Any]) -> Finding:
+def _other(code: int, facts: Mapping[str, Any]) -> Finding:
     if code == 429:  # noqa: PLR2004 - HTTP's own
         text = "refused for now: too many requests (429)"
         advice = "Something else uses this key's requests. A client waits by itself"
         return warning("account", text, advice, facts=facts)
-    if 300 <= code < 400:  # noqa: PLR2004 - HTTP's own
+    if _REDIRECTED <= code < 400:  # noqa: PLR2004 - HTTP's own
         text = f"the host leads elsewhere ({code}), where no client follows"
         return failed("account", text, "Set the address to where the API really is", facts=facts)
     if code >= 500:  # noqa: PLR2004 - HTTP's own
         text = f"the API, or something in front of it, is in trouble ({code})"
         return failed("account", text, "Try again later", facts=facts)
-    if reply.status == _GOOD and _envelope(reply) is None:
+    if code == _NO_API:
         text = "the host answers, but not as the API does: a login page of the network perhaps"
         return failed("account", text, _WRONG_ADDRESS, facts=facts)
     return failed(
@@ -130,9 +133,11 @@ def _long(seconds: float) -> str:
 
 
 def _code(reply: Reply) -> int:
-    """Return the envelope's code where the status is good, as clients do."""
+    """Return what counts for clients: where the status is good, the code in the envelope."""
+    if not _GOOD <= reply.status < _REDIRECTED:
+        return reply.status
     envelope = _envelope(reply)
-    return envelope["code"] if reply.status == _GOOD and envelope else reply.status
+    return envelope["code"] if envelope else _NO_API
 
 
 def _data(reply: Reply) -> Any:

@@ -18,6 +18,9 @@ from nanobanana_async.cli._doctor_finding import reason
 from nanobanana_async.cli._doctor_lookup import Address
 from nanobanana_async.cli._doctor_settings import Route
 
+BALANCE: Final = "apikeys/current-balance"
+"""A client's path; a test holds it against that."""
+
 _QUESTIONS: Final = 3
 _LONGEST_BODY: Final = 1 << 16
 _GOOD: Final = 200
@@ -117,7 +120,7 @@ async def _sent(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> 
 async def _question(session: aiohttp.ClientSession, route: Route, deadline: Deadline) -> Reply:
     times = SimpleNamespace(sent=time.perf_counter())
     async with session.get(
-        route.root / "apikeys" / "current-balance",
+        route.root / BALANCE,
         allow_redirects=False,
         timeout=aiohttp.ClientTimeout(total=deadline.left or 0.001),  # 0 would be none
         trace_request_ctx=times,

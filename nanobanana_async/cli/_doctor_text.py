@@ -12,7 +12,7 @@ from nanobanana_async.cli._doctor_finding import Finding
 _COLOURS: Final = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
 _STATE: Final = 9  # columns
 _NAME: Final = 12
-_NARROW: Final = 56
+_NARROW: Final = 64
 """Below this there is no room for columns."""
 
 
