@@ -15,6 +15,7 @@ from nanobanana_async.cli._doctor_settings import VENDOR
 
 _GOOD: Final = 200
 _REDIRECTED: Final = 300
+_MOST_MONEY: Final = 1e12  # beyond it, and NaN, is none
 _NO_API: Final = 0
 """In place of a code: there is no envelope."""
 _TOO_FAR: Final = 5.0
@@ -85,8 +86,8 @@ def round_trip(asked: Asked) -> float | None:
 
 
 def _welcome(data: Any, facts: Mapping[str, Any]) -> Finding:
-    balance = data.get("balance") if isinstance(data, dict) else None
-    if isinstance(balance, bool) or not isinstance(balance, int | float):
+    balance: Any = data.get("balance") if isinstance(data, dict) else None
+    if type(balance) not in (int, float) or not abs(balance) < _MOST_MONEY:
         return ok("account", "the key is accepted", facts=facts)
     facts = {**facts, "balance": balance}
     if balance <= 0:

@@ -43,6 +43,7 @@ def replied(status: int = 200, body: bytes = GOOD, date: str = "", moment: float
         (200, GOOD, "ok", "balance 12.5"),
         (200, b'{"code":200,"data":null}', "ok", "accepted"),
         (200, b'{"code":200,"data":{"balance":0}}', "warning", "balance 0"),
+        (200, b'{"code":200,"data":{"balance":NaN}}', "ok", "accepted"),
         (200, b'{"code":401,"message":"no"}', "failed", "(401)"),
         (200, b"<html>Sign in to the airport</html>", "failed", "login page"),
         (301, b"", "failed", "leads elsewhere"),
