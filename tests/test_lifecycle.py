@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from nanobanana_async._lifecycle import TERMINAL, TRANSITIONS, Event, State, advance, drawing
+from nanobanana_async._lifecycle import TERMINAL, TRANSITIONS, Event, State, advance
 
 steady = settings(deadline=None, derandomize=True)
 
@@ -27,13 +27,6 @@ def reached(start: State) -> set[State]:
         new = {after for (state, _), after in TABLE.items() if state in new} - found
         found |= new
     return found
-
-
-def edges() -> list[list[str]]:
-    """Read the drawing: from, to, and what leads there."""
-    lines = drawing().splitlines()
-    assert lines[0] == "stateDiagram-v2"
-    return [line.strip().replace(": ", " --> ", 1).split(" --> ") for line in lines[1:]]
 
 
 def test_every_state_is_reached_from_the_queue() -> None:
@@ -125,17 +118,3 @@ def test_whatever_is_reported_an_end_stays_and_an_illegal_event_changes_nothing(
         assert after is state or TABLE[state, event] is after
         state = after
         end = state if state in TERMINAL else end
-
-
-def test_the_drawing_shows_each_row_of_the_table_once() -> None:
-    inner = sorted(edge for edge in edges() if "[*]" not in edge)
-    assert inner == sorted([s.value, after.value, e.value] for (s, e), after in TABLE.items())
-
-
-def test_the_drawing_begins_in_the_queue_and_ends_where_a_life_can_end() -> None:
-    begins = [edge[1] for edge in edges() if edge[0] == "[*]"]
-    ends = [edge[0] for edge in edges() if edge[1] == "[*]"]
-    assert begins == ["queued"]
-    assert len(ends) == len(set(ends))
-    without_a_way_on = {state.value for state in State if reached(state) == {state}}
-    assert set(ends) == without_a_way_on | {"unknown"}

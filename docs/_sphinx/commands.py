@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from click import Context, Group
+from click import Context
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
@@ -12,24 +12,17 @@ from nanobanana_async.cli._group import nanobanana
 _COLUMNS = 80
 
 
-def _context(group: Group, name: str) -> Context | None:
-    top = Context(group, info_name=group.name, terminal_width=_COLUMNS)
-    command = group.get_command(top, name)
-    return command and Context(command, top, name, terminal_width=_COLUMNS)
-
-
 class Commands(Directive):
     """Takes no argument: there is one command line."""
 
     def run(self) -> list[nodes.Node]:
         """Make the sections, in the order of `nanobanana --help`."""
-        group = nanobanana
-        top = Context(group, info_name=group.name, terminal_width=_COLUMNS)
+        top = Context(nanobanana, info_name="nanobanana", terminal_width=_COLUMNS)
         sections: list[nodes.Node] = [_section(top)]
-        for name in group.list_commands(top):
-            context = _context(group, name)
-            if context is not None:
-                sections.append(_section(context))
+        for name in nanobanana.list_commands(top):
+            command = nanobanana.get_command(top, name)
+            if command is not None and not command.hidden:
+                sections.append(_section(Context(command, top, name, terminal_width=_COLUMNS)))
         return sections
 
 

@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.ext.napoleon import Config
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 from sphinx.pycode import ModuleAnalyzer
 
 PACKAGES = (
@@ -21,7 +22,7 @@ PACKAGES = (
     "nanobanana_async.emulator",
     "nanobanana_async.telemetry",
 )
-_GOOGLE = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
+_GOOGLE: Any = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
 # The default of options that fall back to the client's own.
 _UNSET = re.compile(r"(?:~?[\w.]*\._Unset|_Unset) \| ")
 
@@ -67,7 +68,7 @@ def _plain(*event: Any) -> tuple[str | None, str | None]:
 def _google(*event: Any) -> None:
     """Napoleon takes what stands before an attribute's first colon for its type: here it is text."""
     app, what, name, thing, options, lines = event
-    kind = "method" if what in {"attribute", "data", "property"} else what
+    kind: Any = "method" if what in {"attribute", "data", "property"} else what
     lines[:] = GoogleDocstring(lines, _GOOGLE, app, kind, name, thing, options).lines()
 
 
