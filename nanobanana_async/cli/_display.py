@@ -33,6 +33,21 @@ class Display(Protocol[T_contra]):
         """Say something that stays, above the figures."""
 
 
+class Still:
+    """A display that has nothing to begin and nothing to end."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+
 def in_terminal() -> bool:
     """Tell whether stdout is a terminal that can move its cursor."""
     return sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")

@@ -1,26 +1,16 @@
 """No progress at all: for scripts that look at the exit code."""
 
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import click
 
+from nanobanana_async.cli._display import Still
 
-class SilentDisplay:
+
+class SilentDisplay(Still):
     """Shows nothing; what goes wrong is still said."""
 
     interval: Final = 60.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
 
     def show(self, snapshot: Any) -> None:
         pass

@@ -1,11 +1,10 @@
 """How the jobs of a command are shown: live, as lines, or not at all."""
 
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from attrs import define, field
 
-from nanobanana_async.cli._display import Display, in_terminal
+from nanobanana_async.cli._display import Display, Still, in_terminal
 from nanobanana_async.cli._output import Enduring, complain
 from nanobanana_async.cli._silent import SilentDisplay
 from nanobanana_async.cli.jobs._job import Job
@@ -35,23 +34,12 @@ def _display(*, quiet: bool, as_json: bool) -> Display[JobsView]:
 
 
 @define
-class JobLines:
+class JobLines(Still):
     """A line on stderr for each step of a job; of many jobs, now and then their counts."""
 
     interval: float = 0.2
     _seen: dict[Job, str] = field(factory=dict, init=False)
     _due: float = field(default=_EVERY, init=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
 
     def show(self, snapshot: JobsView) -> None:
         """Say what is new."""
