@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from nanobanana_async.cli._command import Command
+from nanobanana_async.cli._command import Command, debugging
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -41,5 +41,5 @@ def doctor(base_url: str | None, proxy: str | None, as_json: bool, timeout: floa
     # Late, since --help needs none of it.
     from nanobanana_async.cli._doctor_run import Wishes, run  # noqa: PLC0415
 
-    debug = bool(click.get_current_context().find_root().params.get("debug"))
+    debug = debugging(click.get_current_context())
     return run(Wishes(base_url, proxy, timeout, as_json=as_json, debug=debug))

@@ -341,6 +341,18 @@ async def test_piped_it_is_plain_and_narrow(monkeypatch: pytest.MonkeyPatch) -> 
     assert done.stdout.startswith("ok       versions    Python 3.")
 
 
+def test_debug_shows_where_a_check_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def crash(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(_doctor_examination, "_limits", crash)
+    monkeypatch.setenv("APIXO_BASE_URL", "nonsense")
+    without = CliRunner().invoke(nanobanana, ["doctor"])
+    assert (without.exit_code, without.stderr) == (1, "")
+    assert "--debug" in without.stdout
+    assert "Traceback" in CliRunner().invoke(nanobanana, ["doctor", "--debug"]).stderr
+
+
 def test_one_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APIXO_BASE_URL", "nonsense")
     result = CliRunner().invoke(nanobanana, ["doctor", "--json"])
