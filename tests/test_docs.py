@@ -25,6 +25,7 @@ PUBLIC = (
     "nanobanana_async.bulk.report",
     "nanobanana_async.emulator",
     "nanobanana_async.telemetry",
+    "nanobanana_async.testing",
     "nanobanana_async.webhooks.aiohttp",
     "nanobanana_async.webhooks.asgi",
 )
@@ -113,6 +114,9 @@ def test_the_reference_has_each_public_name_once() -> None:
     pages = "\n".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
     shown = Counter(re.findall(r"^\.\. auto\w+:: (\S+)$", pages, re.MULTILINE))
     public = {f"{module}.{name}" for module in PUBLIC for name in import_module(module).__all__}
+    plugin = (ROOT / "nanobanana_async" / "pytest_plugin.py").read_text()
+    fixtures = re.findall(r"^@pytest\.fixture\ndef (\w+)", plugin, re.MULTILINE)
+    public |= {f"nanobanana_async.pytest_plugin.{name}" for name in fixtures}
     assert shown == Counter(public - {"nanobanana_async.__version__"})
 
 

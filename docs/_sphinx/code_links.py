@@ -1,4 +1,4 @@
-"""In pages, `NanoBananaClient` or `client.resume()` leads to the reference."""
+"""A name in a page or a docstring, `NanoBananaClient` or `client.resume()`, leads to the reference."""
 
 import re
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.addnodes import desc, pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 _PACKAGE = "nanobanana_async"
@@ -63,7 +64,22 @@ class CodeLinks(SphinxPostTransform):
                 link += literal
 
 
+def _elsewhere(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: nodes.TextElement
+) -> nodes.reference | None:
+    """In a docstring, a name of another package of ours."""
+    domain = env.domains.python_domain
+    if node.get("reftype") != "obj" or node.get("refdomain") != domain.name:
+        return None
+    target = target_of(node["reftarget"], set(domain.objects))
+    if target is None:
+        return None
+    page = env.current_document.docname
+    return domain.resolve_xref(env, page, app.builder, "obj", target, node, shown)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Join the build."""
     app.add_post_transform(CodeLinks)
+    app.connect("missing-reference", _elsewhere)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

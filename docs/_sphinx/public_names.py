@@ -1,13 +1,6 @@
-"""Shows public names where users import them from, though they are written elsewhere.
-
-`nanobanana_async.Limits` is written in `nanobanana_async._limits`. Sphinx reads the docstrings of
-attributes from the source of the module that a class names as its own; here it is given those of
-the private modules as well.
-"""
+"""How public names are shown: as a user reads them, not as Sphinx would by itself."""
 
 import re
-import sys
-from importlib import import_module
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -15,49 +8,26 @@ from sphinx.ext.napoleon import Config
 from sphinx.ext.napoleon.docstring import GoogleDocstring
 from sphinx.pycode import ModuleAnalyzer
 
-PACKAGES = (
-    "nanobanana_async",
-    "nanobanana_async.bulk",
-    "nanobanana_async.bulk.report",
-    "nanobanana_async.emulator",
-    "nanobanana_async.telemetry",
-)
 _GOOGLE: Any = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
 # The default of options that fall back to the client's own.
 _UNSET = re.compile(r"(?:~?[\w.]*\._Unset|_Unset) \| ")
 
 
-def _claim(package: str) -> None:
-    """Have each public name say that it is the package's, as those at the top do anyway."""
-    module = import_module(package)
-    for name in module.__all__:
-        thing = getattr(module, name)
-        if isinstance(thing, type) or callable(thing):
-            thing.__module__ = package
-
-
-def _read(package: str) -> None:
-    whole = ModuleAnalyzer.for_module(package)
-    whole.analyze()
-    private = re.compile(rf"{re.escape(package)}\._\w+")
-    for name in [each for each in sys.modules if private.fullmatch(each)]:
-        part = ModuleAnalyzer.for_module(name)
-        part.analyze()
-        whole.attr_docs.update(part.attr_docs)
-        whole.annotations.update(part.annotations)
-        whole.finals.extend(part.finals)
-        whole.overloads.update(part.overloads)
-        whole.tagorder.update(part.tagorder)
-
-
-def _prepare(_: Sphinx) -> None:
-    for package in PACKAGES:
-        _claim(package)
-        _read(package)
+def _read(_: Sphinx) -> None:
+    """Errors call the package itself their module: let their attributes be found in it."""
+    errors = ModuleAnalyzer.for_module("nanobanana_async._errors")
+    errors.analyze()
+    package = ModuleAnalyzer.for_module("nanobanana_async")
+    package.analyze()
+    package.attr_docs.update(errors.attr_docs)
+    package.annotations.update(errors.annotations)
+    package.tagorder.update(errors.tagorder)
 
 
 def _plain(*event: Any) -> tuple[str | None, str | None]:
-    _, what, *_, signature, returned = event
+    _, what, name, *_, signature, returned = event
+    if name.startswith("nanobanana_async.pytest_plugin."):  # pytest hands a fixture what it needs
+        return "()", returned
     if what == "exception":  # they are caught, not made
         return signature and "", None
     if signature:
@@ -79,7 +49,7 @@ def _skip(*event: Any) -> bool | None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Join the build."""
-    app.connect("builder-inited", _prepare)
+    app.connect("builder-inited", _read)
     app.connect("autodoc-process-signature", _plain)
     app.connect("autodoc-process-docstring", _google)
     app.connect("autodoc-skip-member", _skip)
