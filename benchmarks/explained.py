@@ -201,19 +201,20 @@ def _over_time(axes: Axes, requests: Sequence[Request]) -> None:
 
 def _rows(axes: Axes, traces: Mapping[str, Trace]) -> None:
     labels: list[str] = []
-    row = 0.0
+    row, right = 0.0, 44.0
     for number, (name, traced) in enumerate(traces.items()):
         shown = sorted(slots(traced)[FIRST_SHOWN::EACH][:SHOWN], key=lambda slot: slot.runs)
         axes.text(44, row, name, ha="right", va="center", fontsize=11)
         for slot in shown:
             row += 1
+            right = max(right, slot.runs + slot.unseen + 1)
             _row_of(axes, row, slot, labelled=not labels)
             labels.append(name)
         row += 2 if number == 0 else 0
     axes.set_yticks([])
     axes.spines.left.set_visible(False)
     axes.invert_yaxis()
-    axes.set_xlim(-12, 44)
+    axes.set_xlim(-12, right)
     axes.set_xlabel("age of the task, s; white: a look")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
 
