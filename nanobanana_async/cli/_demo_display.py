@@ -9,11 +9,10 @@ def demo_display() -> Display[Snapshot]:
     """Return the live display in a terminal that can move its cursor, else plain lines."""
     if in_terminal():
         # Late: rich is slow, and not for whoever reads lines.
-        from nanobanana_async.cli._demo_picture import picture  # noqa: PLC0415
-        from nanobanana_async.cli._live import LiveDisplay  # noqa: PLC0415
+        from nanobanana_async.cli._demo_screen import ScreenDisplay  # noqa: PLC0415
 
-        return LiveDisplay(picture)
-    return PlainDisplay(line)
+        return ScreenDisplay()
+    return PlainDisplay(line, err=True)
 
 
 def line(snapshot: Snapshot) -> str:

@@ -1,52 +1,67 @@
-"""The demo's figures in a terminal. Needs rich; import it late."""
+"""The demo's figures as a whole screen of any size. Needs rich; import it late."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
-from rich.console import Group, RenderableType
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+from attrs import frozen
+from rich.segment import Segment
 
+from nanobanana_async.cli import _demo_parts as parts
+from nanobanana_async.cli._demo_ink import Ink, Line
 from nanobanana_async.cli._progress import Snapshot
 
-# Narrow, since lines that a resized terminal has wrapped cannot be taken back.
-_BAR: Final = 34
+_MARGIN: Final = 2
+_WIDEST: Final = 100
+_NARROWEST: Final = 24
 
 
-def picture(snapshot: Snapshot) -> RenderableType:
-    """Lay the figures out: a bar and, below it, a row for each."""
-    return Group("", _bar(snapshot), "", _figures(snapshot), "")
+@frozen
+class _Plan:
+    """What there is room for."""
+
+    gaps: bool
+    rows: int
+    """Lines of the throughput."""
+    slots: bool = True
+    figures: bool = True
 
 
-def _bar(snapshot: Snapshot) -> Table:
-    minutes, seconds = divmod(int(snapshot.seconds), 60)
-    row = Table.grid(padding=(0, 2))
-    row.add_row(
-        ProgressBar(snapshot.total, snapshot.done, width=_BAR),
-        f"[bold]{snapshot.done:,}[/] of {snapshot.total:,}",
-        f"{minutes}:{seconds:02}",
-    )
-    return row
+# The first that fits is taken.
+_PLANS: Final = (
+    _Plan(gaps=True, rows=5),
+    _Plan(gaps=True, rows=3),
+    _Plan(gaps=False, rows=3),
+    _Plan(gaps=False, rows=2),
+    _Plan(gaps=False, rows=1),
+    _Plan(gaps=True, rows=3, slots=False),
+    _Plan(gaps=False, rows=1, slots=False),
+    _Plan(gaps=False, rows=1, slots=False, figures=False),
+)
 
 
-def _figures(snapshot: Snapshot) -> Table:
-    table = Table.grid(padding=(0, 2))
-    rate, rate_limit = snapshot.requests_per_second, snapshot.requests_limit
-    rows = (
-        ("submitted", f"{snapshot.submitted:,}", f"of {snapshot.total:,}"),
-        ("in flight", f"{snapshot.in_flight:,}", f"limit {snapshot.tasks_limit:,}"),
-        ("downloaded", f"{snapshot.downloaded:,}", ""),
-        ("requests a second", f"{rate:.0f}", f"limit {rate_limit:.0f}"),
-        ("refused", _worry(snapshot.refusals), ""),
-        ("failed", _worry(snapshot.failed), ""),
-    )
-    table.add_column(style="dim")
-    table.add_column(justify="right", min_width=6)
-    table.add_column(style="dim")
-    for row in rows:
-        table.add_row(*row)
-    return table
+def picture(snapshot: Snapshot, width: int, height: int, ink: Ink) -> list[Line]:
+    """Return `height` lines of `width` characters each."""
+    inner = min(max(width - 2 * _MARGIN, _NARROWEST), _WIDEST)
+    for plan in _PLANS:
+        lines = list(_joined(_blocks(snapshot, inner, ink, plan), gaps=plan.gaps))
+        if len(lines) <= height:
+            break
+    margin = Segment(" " * _MARGIN)
+    shown = [[margin, *line] for line in lines]
+    return Segment.set_shape(shown, width, height)
 
 
-def _worry(count: int) -> Text:
-    return Text(f"{count:,}", style="bold red" if count else "green")
+def _blocks(snapshot: Snapshot, width: int, ink: Ink, plan: _Plan) -> Iterator[list[Line]]:
+    yield parts.bar(snapshot, width, ink)
+    yield parts.throughput(snapshot, width, plan.rows, ink)
+    if plan.slots:
+        yield parts.slot_map(snapshot, width, ink)
+    yield parts.key(snapshot, width, ink)
+    if plan.figures:
+        yield parts.figures(snapshot, width)
+
+
+def _joined(blocks: Iterator[list[Line]], *, gaps: bool) -> Iterator[Line]:
+    between: list[Line] = [[]] if gaps else []
+    return chain.from_iterable([*between, *block] for block in blocks)

@@ -6,21 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Final
+from typing import Final
 
 import click
-from attrs import frozen
+from attrs import define, frozen
 
 from nanobanana_async import Limits, NanoBananaClient
+from nanobanana_async.cli._demo_ends import Ends
+from nanobanana_async.cli._demo_sheet import NAME, draw_sheet
+from nanobanana_async.cli._demo_slots import SlotMap
 from nanobanana_async.cli._display import Display
 from nanobanana_async.cli._pictures import make_pictures
 from nanobanana_async.cli._progress import Progress, Snapshot
-from nanobanana_async.cli._report import clean, demo_report
+from nanobanana_async.cli._report import clean, demo_report, what_is_missing
 from nanobanana_async.cli._signals import first_signal
 from nanobanana_async.cli._tally import Tally
 from nanobanana_async.cli._watch import watch
 from nanobanana_async.cli._wishes import wishes
-from nanobanana_async.emulator import Emulator
+from nanobanana_async.emulator import Emulator, Ledger
 
 _KEY: Final = "sk-demo"
 _LIMITS: Final = Limits()
@@ -38,20 +41,32 @@ class Plan:
 
 async def run(plan: Plan, emulator: Emulator, display: Display[Snapshot]) -> int:
     """Return the exit code: 0, 1 where something is amiss, 128 and the number of a signal."""
-    tally = Tally(plan.number)
+    clock = asyncio.get_running_loop().time
+    work = _Work(plan, Tally(plan.number), began=clock())
+    slots = SlotMap(_LIMITS.concurrent_tasks, clock)
     with first_signal() as stopped, _without_farewells():
-        async with emulator, NanoBananaClient(_KEY, base_url=emulator.url) as client:
-            click.echo(f"{plan.number:,} pictures at once, from an emulator at {emulator.url}")
-            last = await _make(plan, client, tally, display, stopped)
+        ends = Ends(emulator.ledger, clock())
+        async with (
+            emulator,
+            NanoBananaClient(_KEY, base_url=emulator.url, telemetry=slots) as client,
+        ):
+            opening = f"{plan.number:,} pictures at once, from an emulator at {emulator.url}"
+            click.echo(opening, err=True)
+            work.began = clock()
+            progress = Progress(work.tally, _LIMITS, slots, ends, work.began)
+            with display:
+                await watch(
+                    work.do(client),
+                    stopped,
+                    display,
+                    lambda: progress.snapshot(clock(), client.statistics()),
+                )
     if stopped.done():
         click.echo(
-            f"Stopped: {tally.downloaded:,} of {tally.total:,} pictures are in {plan.folder}"
+            f"Stopped: {work.tally.downloaded:,} of {plan.number:,} pictures are in {plan.folder}"
         )
         return _SIGNALLED + stopped.result()
-    ledger = emulator.ledger()
-    click.echo(demo_report(ledger, tally, _LIMITS, last.seconds))
-    click.echo(f"The pictures are in {plan.folder}")
-    return 0 if clean(ledger, tally) else 1
+    return _told(work, emulator.ledger())
 
 
 def build_emulator(speed: float, seed: int) -> Emulator:
@@ -72,22 +87,42 @@ def make_folder(folder: Path) -> None:
         raise click.UsageError(f"cannot write into {folder}: {error.strerror}") from None
 
 
-async def _make(
-    plan: Plan,
-    client: NanoBananaClient,
-    tally: Tally,
-    display: Display[Snapshot],
-    stopped: asyncio.Future[Any],
-) -> Snapshot:
-    clock = asyncio.get_running_loop().time
-    progress = Progress(tally, _LIMITS, clock())
-    with display:
-        return await watch(
-            make_pictures(client, wishes(plan.number, plan.seed), plan.folder, tally),
-            stopped,
-            display,
-            lambda: progress.snapshot(clock(), client.statistics()),
-        )
+@define
+class _Work:
+    """Makes the pictures, and their contact sheet."""
+
+    plan: Plan
+    tally: Tally
+    began: float
+    seconds: float = 0.0
+    """How long the pictures took."""
+    sheet: str = "none, as there is no picture"
+    """Where it is, or why it is not there."""
+
+    async def do(self, client: NanoBananaClient) -> None:
+        plan = self.plan
+        await make_pictures(client, wishes(plan.number, plan.seed), plan.folder, self.tally)
+        self.seconds = asyncio.get_running_loop().time() - self.began
+        if self.tally.files:
+            self.sheet = await self._drawn()
+
+    async def _drawn(self) -> str:
+        path = self.plan.folder / NAME
+        try:
+            await draw_sheet(sorted(self.tally.files), path)
+        except OSError as error:
+            return f"none, {path} cannot be written: {error.strerror}"
+        return str(path)
+
+
+def _told(work: _Work, ledger: Ledger) -> int:
+    """Sum it all up, and return the exit code."""
+    tally = work.tally
+    if tally.missing:
+        click.echo(what_is_missing(tally), err=True)
+    seconds, folder = work.seconds, work.plan.folder
+    click.echo(demo_report(ledger, tally, _LIMITS, seconds, folder=folder, sheet=work.sheet))
+    return 0 if clean(ledger, tally) else 1
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class Display(Protocol[T_contra]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End; what was shown last stays."""
+        """End; what was shown last stays, unless it had a screen of its own."""
 
     def show(self, snapshot: T_contra) -> None:
         """Show the figures of this moment."""

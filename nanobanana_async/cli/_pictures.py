@@ -11,7 +11,7 @@ from nanobanana_async.cli._tally import Tally
 # Few, since pictures are large and the next generations should not wait for the network.
 _DOWNLOADS: Final = 8
 
-_Finished = asyncio.Queue[tuple[str, ImageResult] | None]
+_Finished = asyncio.Queue[tuple[int, str, ImageResult] | None]
 
 
 async def make_pictures(
@@ -36,7 +36,7 @@ async def _generate(
             async for outcome in outcomes:
                 if outcome.result is not None:
                     tally.generated += 1
-                    finished.put_nowait((str(outcome.key), outcome.result))
+                    finished.put_nowait((outcome.index, str(outcome.key), outcome.result))
                 elif outcome.error is not None:
                     tally.fail(str(outcome.key), outcome.error)
     except NanoBananaError as error:
@@ -48,9 +48,10 @@ async def _download(
     client: NanoBananaClient, finished: _Finished, folder: Path, tally: Tally
 ) -> None:
     while (item := await finished.get()) is not None:
-        name, result = item
+        index, name, result = item
+        file = folder / f"{name}.png"
         try:
-            await client.download(result, folder / f"{name}.png")
-            tally.downloaded += 1
+            await client.download(result, file)
+            tally.keep(index, file)
         except NanoBananaError as error:
             tally.fail(name, error)

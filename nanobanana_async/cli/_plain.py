@@ -13,13 +13,16 @@ T = TypeVar("T")
 class PlainDisplay(Still, Generic[T]):
     """Prints a line for each snapshot."""
 
-    def __init__(self, line: Callable[[T], str], interval: float = 2.0) -> None:
-        """Print what `line` makes of a snapshot, every `interval` seconds."""
+    def __init__(
+        self, line: Callable[[T], str], interval: float = 2.0, *, err: bool = False
+    ) -> None:
+        """Print what `line` makes of a snapshot, every `interval` seconds; `err`: to stderr."""
         self._line = line
         self.interval = interval
+        self._err = err
 
     def show(self, snapshot: T) -> None:
-        click.echo(self._line(snapshot))
+        click.echo(self._line(snapshot), err=self._err)
 
     def say(self, text: str) -> None:
         click.echo(text, err=True)

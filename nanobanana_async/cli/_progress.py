@@ -1,8 +1,13 @@
 """The figures of one moment of the demo, ready to be shown; how, is the displays' business."""
 
+from collections.abc import Sequence
+
 from attrs import define, field, frozen
 
 from nanobanana_async import Limits, Statistics
+from nanobanana_async.cli._demo_ends import Ends
+from nanobanana_async.cli._demo_history import History, Reading
+from nanobanana_async.cli._demo_slots import SlotMap
 from nanobanana_async.cli._rate import RateMeter
 from nanobanana_async.cli._tally import Tally
 
@@ -26,6 +31,14 @@ class Snapshot:
     """The limit of requests, a second."""
     tasks_limit: int
     """The limit of tasks at once."""
+    checks_per_task: float
+    mean_lag: float
+    """Seconds from a task's end to the look that saw it."""
+    longest_lag: float
+    requests: Sequence[Reading]
+    """How many requests had been sent at which time, of late."""
+    slots: bytes
+    """The `Stage` of each slot."""
 
     @property
     def done(self) -> int:
@@ -35,17 +48,21 @@ class Snapshot:
 
 @define
 class Progress:
-    """Makes snapshots of a tally and the client's statistics."""
+    """Makes snapshots of a tally, the client's statistics and its slots."""
 
     tally: Tally
     limits: Limits
+    slots: SlotMap
+    ends: Ends
     began: float
     """The time of the start, on the clock that `snapshot` is given."""
     _meter: RateMeter = field(factory=RateMeter, init=False)
+    _history: History = field(factory=History, init=False)
 
     def snapshot(self, now: float, client: Statistics) -> Snapshot:
         """Take the figures of this moment."""
         requests = client.submits + client.checks + client.other_requests
+        self.ends.look(now)
         return Snapshot(
             seconds=now - self.began,
             total=self.tally.total,
@@ -57,4 +74,9 @@ class Progress:
             requests_per_second=self._meter.update(now, requests),
             requests_limit=self.limits.requests_per_minute / 60,
             tasks_limit=self.limits.concurrent_tasks,
+            checks_per_task=client.checks_per_task,
+            mean_lag=client.mean_lag,
+            longest_lag=self.slots.longest_lag,
+            requests=self._history.add(now, requests),
+            slots=self.slots.stages(now, self.ends.ready_at),
         )

@@ -1,6 +1,7 @@
 """What the emulator's ledger saw, in words; pure."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from nanobanana_async import Limits
@@ -15,21 +16,42 @@ def clean(ledger: Ledger, tally: Tally) -> bool:
     return not (_refused(ledger) or ledger.accepted_twice or tally.missing)
 
 
-def demo_report(ledger: Ledger, tally: Tally, limits: Limits, seconds: float) -> str:
-    """Sum up a whole demo that took `seconds`."""
-    minute, at_once = limits.requests_per_minute, limits.concurrent_tasks
-    pace = tally.downloaded / seconds
-    rate = _api_requests(ledger) / seconds
+def demo_report(
+    ledger: Ledger, tally: Tally, limits: Limits, seconds: float, *, folder: Path, sheet: str
+) -> str:
+    """Sum up a demo whose pictures took `seconds`, in five lines; `sheet` is where it is."""
+    made, rate = tally.downloaded, _api_requests(ledger) / seconds
+    pictures = f"{_of(made, tally.total)} in {seconds:.1f} s, {made / seconds:.1f} a second"
     rows = [
-        (
-            "pictures",
-            f"{_of(tally.downloaded, tally.total)} in {seconds:.1f} s, {pace:.1f} a second",
-        ),
-        ("requests", f"{rate:.0f} a second, limit {minute / 60:.0f}"),
-        *_ledger_rows(ledger, minute, at_once),
+        ("pictures", f"{pictures}, in {folder}"),
+        ("requests", f"{rate:.0f} a second, {_fullest(ledger, limits)}"),
+        ("tasks", _tasks(ledger, limits)),
+        ("refused", f"{_counts(ledger.refused)}; {_lags(ledger)}"),
+        ("contact sheet", sheet),
     ]
-    lost = [f"Missing: {tally.missing:,}", *tally.reasons] if tally.missing else []
-    return "\n".join(["What the emulator saw:", *_lines(rows), *lost])
+    return "\n".join(f"{label:<15}{text}" for label, text in rows)
+
+
+def _fullest(ledger: Ledger, limits: Limits) -> str:
+    limit = limits.requests_per_minute
+    return (
+        f"limit {limit / 60:.0f}; {ledger.fullest_window:,} in the fullest minute, limit {limit:,}"
+    )
+
+
+def _tasks(ledger: Ledger, limits: Limits) -> str:
+    at_once = f"{ledger.most_tasks:,} at once, limit {limits.concurrent_tasks:,}"
+    twice = f"{len(ledger.accepted_twice):,} prompts submitted twice"
+    return f"{at_once}; {ledger.checks_per_task:.1f} checks each; {twice}"
+
+
+def _lags(ledger: Ledger) -> str:
+    return f"ends seen {ledger.mean_lag:.2f} s late on average, {ledger.longest_lag:.2f} s at most"
+
+
+def what_is_missing(tally: Tally) -> str:
+    """Say how many pictures are not there, and why the first few of them are not."""
+    return "\n".join([f"Missing: {tally.missing:,}", *tally.reasons])
 
 
 def emulator_report(ledger: Ledger, settings: Mapping[str, Any]) -> str:

@@ -1,10 +1,12 @@
-"""What has become of the pictures that were asked for; counts only, no clock and no output."""
+"""What has become of the pictures that were asked for; no clock and no output."""
 
+from pathlib import Path
 from typing import Final
 
 from attrs import define, field
 
 _REMEMBERED: Final = 5
+_SHOWN: Final = 1_000
 
 
 @define
@@ -19,11 +21,19 @@ class Tally:
     """Pictures that could not be generated, or not be downloaded."""
     reasons: list[str] = field(factory=list)
     """Why, for the first few."""
+    files: list[Path] = field(factory=list)
+    """The files of all, or of a thousand among them."""
 
     @property
     def missing(self) -> int:
         """Pictures that are not there (yet)."""
         return self.total - self.downloaded
+
+    def keep(self, index: int, file: Path) -> None:
+        """Note a picture that is there; `index` is its place among those that were asked for."""
+        self.downloaded += 1
+        if index % -(-self.total // _SHOWN) == 0:
+            self.files.append(file)
 
     def fail(self, name: str, error: Exception) -> None:
         """Note a picture that will not come."""
