@@ -45,8 +45,12 @@ Example:
 def demo(number: int, speed: float, folder: Path, seed: int) -> int:
     """Generate a thousand pictures at once, from an emulator that is started for it.
 
-    Costs nothing and needs no account. The exit code is 1 where a request was refused, a prompt
-    was submitted twice, or a picture is missing.
+    Costs nothing and needs no account. A terminal shows the requests a second against the limit,
+    and each of the account's slots: submitted, looked at and not ready, ready and not seen yet,
+    found ready, free. In the end there is a contact sheet among the pictures.
+
+    The exit code is 1 where a request was refused, a prompt was submitted twice, or a picture is
+    missing.
     """
     require("rich", "PIL")
     # Late, since --help needs none of it.

@@ -6,12 +6,13 @@ from nanobanana_async.cli._progress import Snapshot
 
 
 def demo_display() -> Display[Snapshot]:
-    """Return the live display in a terminal that can move its cursor, else plain lines."""
+    """Return the live display in a terminal that has a second screen, else lines on stderr."""
     if in_terminal():
         # Late: rich is slow, and not for whoever reads lines.
-        from nanobanana_async.cli._demo_screen import ScreenDisplay  # noqa: PLC0415
+        from nanobanana_async.cli._demo_screen import ScreenDisplay, screen_console  # noqa: PLC0415
 
-        return ScreenDisplay()
+        if (console := screen_console()) is not None:
+            return ScreenDisplay(console)
     return PlainDisplay(line, err=True)
 
 

@@ -21,13 +21,13 @@ BUSY: Final = Style(color="blue")
 LEFT: Final = Style(color="bright_black")
 RATE: Final = Style(color="cyan")
 
-# Of the sixteen that each terminal has, in the shades that its user likes.
+# Of the sixteen that each terminal has, in the shades that its user likes; on any ground.
 _COLOURS: Final = {
-    Stage.FREE: "bright_black",
-    Stage.SUBMITTED: "blue",
-    Stage.LOOKED_AT: "cyan",
-    Stage.READY: "yellow",
-    Stage.FOUND: "bright_green",
+    Stage.FREE: DIM,
+    Stage.SUBMITTED: Style(color="blue"),
+    Stage.LOOKED_AT: Style(color="cyan"),
+    Stage.READY: Style(color="yellow"),
+    Stage.FOUND: Style(color="bright_green"),
 }
 
 
@@ -48,24 +48,29 @@ class Ink:
 
     def slots(self, upper: int, lower: int) -> Segment:
         """Draw two slots in one place; without colours, the one that is further."""
-        if self.coloured:
+        if self.coloured and (upper or lower):
             return _two_halves(upper, lower)
-        return Segment(self.stages[max(upper, lower)], PLAIN)
+        return self.stage(Stage(max(upper, lower)))
 
     def stage(self, stage: Stage) -> Segment:
-        """Draw a sign of a stage, for the map's key."""
-        style = Style(color=_COLOURS[stage]) if self.coloured else PLAIN
+        """Draw the sign of a stage."""
+        style = _COLOURS[stage] if self.coloured else PLAIN
         return Segment(self.stages[stage], style)
 
 
 @cache
 def _two_halves(upper: int, lower: int) -> Segment:
-    colours = _COLOURS[Stage(upper)], _COLOURS[Stage(lower)]
-    return Segment("▀", Style(color=colours[0], bgcolor=colours[1]))
+    """Draw two slots that are not both free: what is free is left empty."""
+    over, under = _COLOURS[Stage(upper)], _COLOURS[Stage(lower)]
+    if not lower:
+        return Segment("▀", over)
+    if not upper:
+        return Segment("▄", under)
+    return Segment("▀", over + Style(bgcolor=under.color))
 
 
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"
-_COLOURED: Final = Ink(True, "━", "━", "━", _LEVELS, "▁", "█████")
+_COLOURED: Final = Ink(True, "━", "━", "━", _LEVELS, "▁", "·████")
 _UNCOLOURED: Final = Ink(False, "█", "▒", "░", _LEVELS, "▁", "·░▒▓█")
 _ASCII: Final = Ink(False, "#", "=", "-", " ...::::#", "_", ".-+%#")
 

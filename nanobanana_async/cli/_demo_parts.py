@@ -1,6 +1,7 @@
 """The parts of the demo's picture, each some lines for a given width."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
@@ -23,8 +24,7 @@ from nanobanana_async.cli._demo_ink import (
 from nanobanana_async.cli._demo_slots import Stage
 from nanobanana_async.cli._progress import Snapshot
 
-_GAP: Final = 3
-_FIGURE: Final = 24
+_GAP: Final = 2
 _LEVELS: Final = 8
 _STAGES: Final = {
     Stage.SUBMITTED: "submitted",
@@ -94,9 +94,9 @@ def slot_map(snapshot: Snapshot, width: int, ink: Ink) -> list[Line]:
     taken = sum(slots.count(stage) for stage in (Stage.SUBMITTED, Stage.LOOKED_AT, Stage.READY))
     lines = -(-len(slots) // (2 * width))
     across = -(-len(slots) // (2 * lines))
-    note = "" if ink.coloured else "a sign is two slots"
+    note = "" if ink.coloured else ", a sign is two"
     return [
-        _headed("slots taken", f"{taken:,}", f"of {snapshot.tasks_limit:,} {note}".rstrip()),
+        _headed("slots taken", f"{taken:,}", f"of {snapshot.tasks_limit:,}{note}"),
         *(
             _places(slots[begin : begin + 2 * across], ink)
             for begin in range(0, len(slots), 2 * across)
@@ -104,6 +104,7 @@ def slot_map(snapshot: Snapshot, width: int, ink: Ink) -> list[Line]:
     ]
 
 
+@lru_cache(maxsize=64)  # most lines are what they were a moment ago
 def _places(slots: bytes, ink: Ink) -> Line:
     """Draw one line of the map, with as few changes of colour as there must be."""
     pairs = zip(slots[::2], slots[1::2], strict=False)
@@ -128,15 +129,17 @@ def figures(snapshot: Snapshot, width: int) -> list[Line]:
     """Lay out the other figures in columns."""
     cells = [
         _figure("submitted", f"{snapshot.submitted:,}"),
-        _figure("checks a task", f"{snapshot.checks_per_task:.2f}"),
-        _figure("refused", f"{snapshot.refusals:,}", _worry(snapshot.refusals)),
-        _figure("downloaded", f"{snapshot.downloaded:,}"),
-        _figure("detection lag", f"{snapshot.mean_lag:.2f} s"),
-        _figure("failed", f"{snapshot.failed:,}", _worry(snapshot.failed)),
         _figure("in flight", f"{snapshot.in_flight:,}"),
+        _figure("downloaded", f"{snapshot.downloaded:,}"),
+        _figure("checks a task", f"{snapshot.checks_per_task:.2f}"),
+        _figure("detection lag", f"{snapshot.mean_lag:.2f} s"),
         _figure("longest lag", f"{snapshot.longest_lag:.2f} s"),
+        _figure("refused", f"{snapshot.refusals:,}", _worry(snapshot.refusals)),
+        _figure("failed", f"{snapshot.failed:,}", _worry(snapshot.failed)),
     ]
-    return _flow(cells, width)
+    columns = max((width + _GAP) // (_length(cells[0]) + _GAP), 1)
+    rows = -(-len(cells) // columns)
+    return [line for row in range(rows) for line in _flow(cells[row::rows], width)]
 
 
 def _figure(label: str, value: str, style: Style = PLAIN) -> Line:

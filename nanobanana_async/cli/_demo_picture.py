@@ -29,6 +29,7 @@ class _Plan:
 
 # The first that fits is taken.
 _PLANS: Final = (
+    _Plan(gaps=True, rows=8),
     _Plan(gaps=True, rows=5),
     _Plan(gaps=True, rows=3),
     _Plan(gaps=False, rows=3),
@@ -48,7 +49,7 @@ def picture(snapshot: Snapshot, width: int, height: int, ink: Ink) -> list[Line]
         if len(lines) <= height:
             break
     margin = Segment(" " * _MARGIN)
-    shown = [[margin, *line] for line in lines]
+    shown = [[margin, *line] for line in lines[:height]]
     return Segment.set_shape(shown, width, height)
 
 
@@ -56,8 +57,9 @@ def _blocks(snapshot: Snapshot, width: int, ink: Ink, plan: _Plan) -> Iterator[l
     yield parts.bar(snapshot, width, ink)
     yield parts.throughput(snapshot, width, plan.rows, ink)
     if plan.slots:
-        yield parts.slot_map(snapshot, width, ink)
-    yield parts.key(snapshot, width, ink)
+        yield parts.slot_map(snapshot, width, ink) + parts.key(snapshot, width, ink)
+    else:
+        yield parts.key(snapshot, width, ink)
     if plan.figures:
         yield parts.figures(snapshot, width)
 

@@ -42,7 +42,6 @@ class Plan:
 async def run(plan: Plan, emulator: Emulator, display: Display[Snapshot]) -> int:
     """Return the exit code: 0, 1 where something is amiss, 128 and the number of a signal."""
     clock = asyncio.get_running_loop().time
-    work = _Work(plan, Tally(plan.number), began=clock())
     slots = SlotMap(_LIMITS.concurrent_tasks, clock)
     with first_signal() as stopped, _without_farewells():
         ends = Ends(emulator.ledger, clock())
@@ -52,7 +51,7 @@ async def run(plan: Plan, emulator: Emulator, display: Display[Snapshot]) -> int
         ):
             opening = f"{plan.number:,} pictures at once, from an emulator at {emulator.url}"
             click.echo(opening, err=True)
-            work.began = clock()
+            work = _Work(plan, Tally(plan.number), clock())
             progress = Progress(work.tally, _LIMITS, slots, ends, work.began)
             with display:
                 await watch(
@@ -107,12 +106,13 @@ class _Work:
             self.sheet = await self._drawn()
 
     async def _drawn(self) -> str:
-        path = self.plan.folder / NAME
+        path, files = self.plan.folder / NAME, sorted(self.tally.files)
         try:
-            await draw_sheet(sorted(self.tally.files), path)
+            await draw_sheet(files, path)
         except OSError as error:
             return f"none, {path} cannot be written: {error.strerror}"
-        return str(path)
+        number = len(files)
+        return str(path) if number == self.tally.downloaded else f"{path}, with {number:,} of them"
 
 
 def _told(work: _Work, ledger: Ledger) -> int:

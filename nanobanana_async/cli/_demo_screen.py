@@ -18,17 +18,22 @@ from nanobanana_async.cli._demo_picture import picture
 from nanobanana_async.cli._progress import Snapshot
 
 
+def screen_console() -> Console | None:
+    """Return a console on stdout; None where it cannot have a screen of its own."""
+    console = Console(highlight=False)
+    return console if console.is_terminal and not console.legacy_windows else None
+
+
 class ScreenDisplay:
     """Draws each snapshot over the one before it."""
 
     interval: Final = 0.1
 
-    def __init__(self, console: Console | None = None) -> None:
-        """Draw on `console`; stdout when None."""
-        self._console = console or Console(highlight=False)
-        coloured = self._console.color_system is not None and not self._console.no_color
-        ascii_only = self._console.options.ascii_only
-        self._ink = ink_for(coloured=coloured, ascii_only=ascii_only)
+    def __init__(self, console: Console) -> None:
+        """Draw on `console`, with what it can show."""
+        self._console = console
+        coloured = console.color_system is not None and not console.no_color
+        self._ink = ink_for(coloured=coloured, ascii_only=console.options.ascii_only)
         self._exit = ExitStack()
         self._said = StringIO()
 

@@ -51,7 +51,7 @@ class _Grid:
 
 
 async def draw_sheet(files: Sequence[Path], target: Path) -> None:
-    """Draw the sheet of `files` beside the event loop; cancelled, leave no file.
+    """Draw the sheet of `files` beside the event loop; cancelled, leave none or a whole one.
 
     Raises:
         OSError: it cannot be written.

@@ -25,7 +25,7 @@ class Stage(IntEnum):
     LOOKED_AT = 2
     """Looked at, and was not ready."""
     READY = 3
-    """Its end is over at the API, and waits to be looked at."""
+    """Ended at the API, and waits to be looked at."""
     FOUND = 4
     """Seen to have ended a moment ago: the slot is free again."""
 
@@ -62,12 +62,9 @@ class SlotMap:
     def stages(self, now: float, ready_at: Callable[[str], float]) -> bytes:
         """Return the stage of each slot; `ready_at` tells when a task ends at the API."""
         return bytes(
-            self._stage_of_free(found_at, now) if facts is None else _stage(facts, now, ready_at)
+            _free_stage(now - found_at) if facts is None else _stage(facts, now, ready_at)
             for facts, found_at in zip(self._held, self._found_at, strict=True)
         )
-
-    def _stage_of_free(self, found_at: float, now: float) -> Stage:
-        return Stage.FOUND if now - found_at < _FOUND_FOR else Stage.FREE
 
     def take(self, facts: Facts) -> int | None:
         """Give a generation the slot that has been free for longest; None where none is."""
@@ -100,6 +97,10 @@ class SlotMap:
     def downloading(self, task_id: str) -> "_Ignored":  # noqa: ARG002 - likewise
         """Take no note: a download holds no slot."""
         return _Ignored()
+
+
+def _free_stage(since_found: float) -> Stage:
+    return Stage.FOUND if since_found < _FOUND_FOR else Stage.FREE
 
 
 def _stage(facts: Facts, now: float, ready_at: Callable[[str], float]) -> Stage:

@@ -41,7 +41,7 @@ def _fullest(ledger: Ledger, limits: Limits) -> str:
 
 def _tasks(ledger: Ledger, limits: Limits) -> str:
     at_once = f"{ledger.most_tasks:,} at once, limit {limits.concurrent_tasks:,}"
-    twice = f"{len(ledger.accepted_twice):,} prompts submitted twice"
+    twice = f"{len(ledger.accepted_twice):,} submitted twice"
     return f"{at_once}; {ledger.checks_per_task:.1f} checks each; {twice}"
 
 

@@ -3,8 +3,11 @@
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -12,41 +15,48 @@ from PIL import Image
 
 from .command import MODULE, run, started
 
+if sys.platform != "win32":
+    import fcntl
+    import termios
+
 QUICK = ("--speed", "500")
+no_terminals = pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals")
 
 
-def sizes(folder: Path) -> list[tuple[int, int]]:
-    found = []
-    for path in sorted(folder.iterdir()):
+def sizes(folder: Path) -> dict[str, tuple[int, int]]:
+    found = {}
+    for path in folder.iterdir():
         with Image.open(path) as image:
             image.load()
-            found.append(image.size)
+            found[path.name] = image.size
     return found
 
 
 def test_piped_from_the_wish_to_the_file(tmp_path: Path) -> None:
     done = run("demo", "--n", "12", *QUICK, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "\x1b" not in done.stdout
-    assert "\r" not in done.stdout
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("12 pictures at once, from an emulator at http://127.0.0.1:")
-    assert any(line.endswith("0 refused") and "12/12 done" in line for line in lines)
-    assert any(line.startswith("  pictures            12 of 12 in ") for line in lines)
-    assert "  refusals            0" in lines
-    assert "  submitted twice     0 prompts" in lines
-    assert lines[-1] == "The pictures are in demo-pictures"
+    assert done.returncode == 0
+    for text in (done.stdout, done.stderr):
+        assert "\x1b" not in text
+        assert "\r" not in text
+    progress = done.stderr.splitlines()
+    assert progress[0].startswith("12 pictures at once, from an emulator at http://127.0.0.1:")
+    assert any(line.endswith("0 refused") and "12/12 done" in line for line in progress)
+    pictures, *_, sheet = done.stdout.splitlines()
+    assert done.stdout.count("\n") == 5
+    assert re.fullmatch(r"pictures       12 of 12 in .* s, .* a second, in demo-pictures", pictures)
+    assert sheet == "contact sheet  demo-pictures/contact-sheet.png"
     found = sizes(tmp_path / "demo-pictures")
+    assert found.pop("contact-sheet.png") == (5 * 256, 3 * 256)
     assert len(found) == 12
-    assert {max(size) for size in found} == {256}
-    assert len(set(found)) > 1
+    assert {max(size) for size in found.values()} == {256}
+    assert len(set(found.values())) > 1
 
 
 def test_the_same_seed_makes_the_same_pictures(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         run("demo", "--n", "4", *QUICK, "--seed", "1", "--out", folder, cwd=tmp_path)
     a, b = ({p.name: p.read_bytes() for p in (tmp_path / x).iterdir()} for x in "ab")
-    assert len(a) == 4
+    assert len(a) == 4 + 1
     assert a == b
 
 
@@ -61,57 +71,101 @@ def test_a_proxy_of_the_environment_is_not_asked(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_halfway(number: signal.Signals, tmp_path: Path) -> None:
     with started("demo", "--n", "30", "--speed", "0.001", "--out", "out", cwd=tmp_path) as process:
-        assert process.stdout is not None
-        while "30 in flight" not in process.stdout.readline():
+        assert process.stderr is not None
+        while "30 in flight" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (128 + number, "")
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
     assert out.splitlines() == ["Stopped: 0 of 30 pictures are in out"]
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_reader_that_leaves(tmp_path: Path) -> None:
-    with started("demo", "--n", "30", "--speed", "0.001", cwd=tmp_path) as process:
+def test_a_reader_of_the_summary_that_left(tmp_path: Path) -> None:
+    with started("demo", "--n", "2", *QUICK, cwd=tmp_path) as process:
         assert process.stdout is not None
-        assert "30 pictures" in process.stdout.readline()
-        assert "0/30 done" in process.stdout.readline()
         process.stdout.close()
         assert process.wait(timeout=30) == 1
         assert process.stderr is not None
-        assert process.stderr.read() == ""
+        assert "2/2 done" in process.stderr.read().splitlines()[-1]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
-def test_in_a_terminal_without_colour(tmp_path: Path) -> None:
-    seen = in_terminal(tmp_path, NO_COLOR="1", TERM="xterm")
-    assert "3 of 3" in seen
-    assert "\x1b[1A" in seen  # it draws over what it drew
-    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", seen)
+def test_a_reader_of_the_progress_that_leaves(tmp_path: Path) -> None:
+    with started("demo", "--n", "30", "--speed", "0.001", cwd=tmp_path) as process:
+        assert process.stderr is not None
+        assert "30 pictures" in process.stderr.readline()
+        process.stderr.close()
+        assert process.wait(timeout=30) == 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@no_terminals
+def test_in_a_terminal_that_is_resized_and_stopped(tmp_path: Path) -> None:
+    """Whatever its size was when a picture was drawn, each line had its place and filled it."""
+    with in_terminal("--n", "30", "--speed", "0.001", cwd=tmp_path, NO_COLOR="1", TERM="xterm") as (
+        process,
+        terminal,
+    ):
+        resize(terminal, 80, 24)
+        seen = read(terminal, until="\x1b[24;1H")
+        resize(terminal, 60, 30)
+        seen += read(terminal, until="\x1b[30;1H")
+        process.send_signal(signal.SIGINT)
+        seen += read(terminal)
+        assert process.wait(timeout=30) == 128 + signal.SIGINT
+    pictures, _, end = seen.rpartition("\x1b[?25h")
+    shapes = [shape(picture) for picture in pictures.split("\x1b[1;1H")[1:]]
+    assert set(shapes) <= {(80, 24), (60, 30), (80, 25)}  # the last is rich's guess, before ours
+    assert shapes[-1] == (60, 30)
+    assert end == "\x1b[?1049lStopped: 0 of 30 pictures are in demo-pictures\r\n"
+    assert not re.search(r"\x1b\[(\d+;)*[349][0-7]m", seen)
+
+
+@no_terminals
 def test_in_a_terminal_that_cannot_draw(tmp_path: Path) -> None:
-    seen = in_terminal(tmp_path, TERM="dumb")
+    with in_terminal("--n", "3", *QUICK, cwd=tmp_path, TERM="dumb") as (process, terminal):
+        seen = read(terminal)
+        assert process.wait(timeout=30) == 0
     assert "3/3 done" in seen
     assert "\x1b" not in seen
 
 
-def in_terminal(folder: Path, **variables: str) -> str:
-    """Run a small demo in a pseudo-terminal and return all that it wrote there."""
+@contextmanager
+def in_terminal(
+    *arguments: str, cwd: Path, **variables: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start a demo in a pseudo-terminal, of which the other end is handed out, too."""
     master, slave = os.openpty()
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [*MODULE, "demo", "--n", "3", *QUICK], stdout=slave, cwd=folder, env=os.environ | variables
+        [*MODULE, "demo", *arguments],
+        stdout=slave,
+        stderr=slave,
+        cwd=cwd,
+        env=os.environ | variables,
     )
     os.close(slave)
-    seen = b""
     with process:
         try:
-            while chunk := os.read(master, 4096):
-                seen += chunk
-        except OSError:  # how Linux says that nobody writes there any more
-            pass
+            yield process, master
         finally:
+            process.kill()
             os.close(master)
-    assert process.returncode == 0
-    return seen.decode()
+
+
+def resize(terminal: int, columns: int, lines: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+
+def read(terminal: int, until: str | None = None) -> str:
+    """Return what is written there, to the end or until that has come."""
+    seen = b""
+    with suppress(OSError):  # how Linux says that nobody writes there any more
+        while (until is None or until.encode() not in seen) and (chunk := os.read(terminal, 65536)):
+            seen += chunk
+    return seen.decode(errors="replace")
+
+
+def shape(picture: str) -> tuple[int, int]:
+    """Return the width and the number of the lines of a picture; all must be of the same width."""
+    lines = re.split(r"\x1b\[\d+;1H", picture)
+    (width,) = {len(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line)) for line in lines}
+    return width, len(lines)

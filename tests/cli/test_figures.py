@@ -1,18 +1,21 @@
 """What is counted, and how it is put: no loop, no clock, no terminal."""
 
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from attrs import evolve
 from rich.console import Console
+from rich.text import Text
 
 from nanobanana_async import Limits, Statistics
 from nanobanana_async.cli._demo_display import line
-from nanobanana_async.cli._demo_picture import picture
+from nanobanana_async.cli._demo_ends import Ends
+from nanobanana_async.cli._demo_slots import SlotMap, Stage
 from nanobanana_async.cli._live import LiveDisplay
 from nanobanana_async.cli._progress import Progress, Snapshot
 from nanobanana_async.cli._rate import RateMeter
-from nanobanana_async.cli._report import clean, demo_report, emulator_report
+from nanobanana_async.cli._report import clean, demo_report, emulator_report, what_is_missing
 from nanobanana_async.cli._tally import Tally
 from nanobanana_async.emulator import EmulatorCore, Ledger, Settings
 
@@ -27,6 +30,11 @@ SNAPSHOT = Snapshot(
     requests_per_second=165.6,
     requests_limit=166.7,
     tasks_limit=1_000,
+    checks_per_task=1.25,
+    mean_lag=0.4,
+    longest_lag=2.5,
+    requests=tuple((0.1 * tenth, 16 * tenth) for tenth in range(651)),
+    slots=bytes([Stage.SUBMITTED] * 700 + [Stage.READY] * 100 + [Stage.FOUND] * 50 + [0] * 150),
 )
 STATISTICS = Statistics(
     queued=0,
@@ -80,8 +88,11 @@ def test_only_the_first_reasons_are_remembered() -> None:
     assert tally.reasons == ["0: no", "1: no", "2: no", "3: no", "4: no"]
 
 
-def test_a_snapshot_joins_tally_and_statistics() -> None:
-    progress = Progress(Tally(10, generated=2, downloaded=1, failed=1), Limits(600, 7), began=5.0)
+def test_a_snapshot_joins_tally_statistics_and_slots() -> None:
+    tally = Tally(10, generated=2, downloaded=1, failed=1)
+    slots = SlotMap(7, lambda: 0.0)
+    slots.longest_lag = 2.5
+    progress = Progress(tally, Limits(600, 7), slots, Ends(ledger, 0.0), began=5.0)
     progress.snapshot(6.0, evolve(STATISTICS, submits=0, checks=0, other_requests=0))
     snapshot = progress.snapshot(7.5, STATISTICS)
     assert snapshot == Snapshot(
@@ -95,6 +106,11 @@ def test_a_snapshot_joins_tally_and_statistics() -> None:
         requests_per_second=10.0,
         requests_limit=10.0,
         tasks_limit=7,
+        checks_per_task=1.0,
+        mean_lag=0.1,
+        longest_lag=2.5,
+        requests=((6.0, 0), (7.5, 15)),
+        slots=bytes(7),
     )
     assert snapshot.done == 2
 
@@ -107,54 +123,51 @@ def test_the_plain_line() -> None:
     assert line(evolve(SNAPSHOT, failed=0)).endswith("1 refused")
 
 
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_the_live_display_draws_over_itself(width: int) -> None:
+def test_the_live_display_draws_over_itself() -> None:
     file = StringIO()
-    with LiveDisplay(picture, Console(file=file, force_terminal=True, width=width)) as display:
-        display.show(evolve(SNAPSHOT, downloaded=0))
-        display.show(SNAPSHOT)
+    console = Console(file=file, force_terminal=True, width=80)
+    with LiveDisplay[str](Text, console) as display:
+        display.show("one\ntwo")
+        display.show("three\nfour")
     seen = file.getvalue()
     assert "\x1b[1A\x1b[2K" in seen
-    for text in ("500", "1:05", "1,500", "990", "498", "166"):
-        assert text in seen
-
-
-def test_the_live_display_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    file = StringIO()
-    with LiveDisplay(picture, Console(file=file, force_terminal=True, width=80)) as display:
-        display.show(SNAPSHOT)
-    assert "\x1b[31m" not in file.getvalue()
-    assert "\x1b[32m" not in file.getvalue()
+    assert "four" in seen
 
 
 def test_the_report_of_a_demo() -> None:
     seen = evolve(
         ledger(),
         requests={"submit": 100, "check": 140, "balance": 0, "download": 100},
-        fullest_window=240,
-        most_tasks=90,
+        fullest_window=9_999,
+        most_tasks=1_000,
         checks_per_task=1.4,
         mean_lag=0.255,
         longest_lag=1.5,
     )
-    report = demo_report(seen, Tally(100, downloaded=100), Limits(), 4.0)
+    report = demo_report(
+        seen, Tally(100, downloaded=100), Limits(), 4.0, folder=Path("pics"), sheet="pics/sheet.png"
+    )
     assert report.splitlines() == [
-        "What the emulator saw:",
-        "  pictures            100 of 100 in 4.0 s, 25.0 a second",
-        "  requests            60 a second, limit 167",
-        "  fullest minute      240 requests, limit 10,000",
-        "  most tasks at once  90, limit 1,000",
-        "  checks a task       1.4",
-        "  detection lag       0.26 s on average, 1.50 s at most",
-        "  refusals            0",
-        "  submitted twice     0 prompts",
+        "pictures       100 of 100 in 4.0 s, 25.0 a second, in pics",
+        "requests       60 a second, limit 167; 9,999 in the fullest minute, limit 10,000",
+        "tasks          1,000 at once, limit 1,000; 1.4 checks each; 0 submitted twice",
+        "refused        0; ends seen 0.26 s late on average, 1.50 s at most",
+        "contact sheet  pics/sheet.png",
     ]
+    assert max(map(len, report.splitlines())) <= 80
 
 
-def test_the_report_names_what_is_missing() -> None:
+def test_what_is_missing_is_named() -> None:
     tally = Tally(3, downloaded=1, failed=2, reasons=["1: no", "2: neither"])
-    assert demo_report(ledger(), tally, Limits(), 1.0).endswith("\nMissing: 2\n1: no\n2: neither")
+    assert what_is_missing(tally) == "Missing: 2\n1: no\n2: neither"
+
+
+def test_at_most_a_thousand_files_are_remembered() -> None:
+    tally = Tally(2_500)
+    for index in range(2_500):
+        tally.keep(index, Path(str(index)))
+    assert tally.downloaded == 2_500
+    assert tally.files == [Path(str(index)) for index in range(0, 2_500, 3)]
 
 
 def test_the_report_of_an_emulator() -> None:

@@ -79,6 +79,7 @@ async def test_generating_never_waits_for_a_download() -> None:
     tally = await made_by(client, 100)
     assert (tally.generated, tally.downloaded, tally.missing) == (100, 100, 0)
     assert sorted(client.downloads) == sorted(FOLDER / f"{index}.png" for index in range(100))
+    assert sorted(tally.files) == sorted(client.downloads)
 
 
 async def test_what_fails_is_counted_and_named() -> None:
