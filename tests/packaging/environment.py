@@ -6,12 +6,15 @@ import sys
 import venv
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 
 from attrs import frozen
 
 # A stranger has none of the settings of this run. PYTHONDONTWRITEBYTECODE above all would make each
 # import as slow as the first one.
 VARIABLES = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+RUNS = 25
 
 
 @frozen
@@ -53,6 +56,22 @@ class Environment:
             timeout=300,
             check=False,
         )
+
+    def costs(self, *commands: tuple[str, ...]) -> list[float]:
+        """Return what each costs, in seconds of CPU: the median of runs that take turns.
+
+        Of CPU, because a busy machine makes everything take longer, and not to the same degree.
+        """
+        taken: list[list[float]] = [[] for _ in commands]
+        for _ in range(RUNS):
+            for command, times in zip(commands, taken, strict=True):
+                begun = os.times()
+                done = self.run(*command)
+                ended = os.times()
+                assert done.returncode == 0, done.stderr
+                user = ended.children_user - begun.children_user
+                times.append(user + ended.children_system - begun.children_system)
+        return [median(times) for times in taken]
 
     def python(self, code: str, *options: str) -> str:
         """Run code, and return what it prints; what it complains of fails the test."""
