@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import sys
 from typing import Final, NamedTuple
 
 import click
@@ -40,12 +39,11 @@ class Record:
         """Take one more, and print it."""
         self.findings.append(finding)
         if self._aloud:
-            click.echo(lines(finding, _width(), colour=_coloured()))
-            sys.stdout.flush()
+            _put(lines(finding, _width(), colour=_coloured()))
 
     def end(self) -> int:
         """Sum up, and return the exit code."""
-        click.echo(verdict(self.findings) if self._aloud else as_object(self.findings))
+        _put(verdict(self.findings) if self._aloud else as_object(self.findings))
         return int(any(finding.state == "failed" for finding in self.findings))
 
 
@@ -72,6 +70,15 @@ def run(wishes: Wishes) -> int:
         record.add(finding)
     asyncio.run(examination.examine(settings, wishes.timeout, record.add, debug=wishes.debug))
     return record.end()
+
+
+def _put(text: str) -> None:
+    try:
+        from nanobanana_async.cli._output import put  # noqa: PLC0415 - needs a library of the core
+    except ImportError:
+        click.echo(text)
+    else:
+        put(text)
 
 
 def _width() -> int:

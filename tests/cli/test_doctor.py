@@ -22,7 +22,7 @@ from nanobanana_async.cli._doctor_pace import client_pace
 from nanobanana_async.cli._group import nanobanana
 from nanobanana_async.emulator import Emulator
 
-from .command import run, run_code
+from .command import MODULE, run, run_code
 
 KEY = "sk-emulator"
 NETWORK = ["lookup", "connection", "TLS", "clock", "account"]
@@ -177,6 +177,19 @@ async def test_a_server_that_says_nothing() -> None:
         over_tls = await examined(f"https://127.0.0.1:{port}", seconds=0.3)
     assert states(plain) == "ooosf"
     assert states(over_tls) == "oofss"
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    heard: list[bytes] = []
+
+    async def lead_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")
+
+    async with server(lead_on) as port:
+        found = await examined(f"http://127.0.0.1:{port}")
+    assert (states(found), len(heard)) == ("ooosf", 1)
+    assert "(302)" in found["account"].text
 
 
 async def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,6 +352,20 @@ async def test_piped_it_is_plain_and_narrow(monkeypatch: pytest.MonkeyPatch) -> 
     assert "\x1b" not in done.stdout
     assert "sk-0" not in done.stdout
     assert done.stdout.startswith("ok       versions    Python 3.")
+
+
+def test_a_reader_that_leaves() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*MODULE, "doctor", "--base-url", "http://127.0.0.1:9"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_debug_shows_where_a_check_crashed(monkeypatch: pytest.MonkeyPatch) -> None:
