@@ -1,4 +1,4 @@
-"""`nanobanana demo`: options only; the run is in `_demo_run`."""
+"""`nanobanana demo`: options only; the run is in `demo/_run.py`."""
 
 import asyncio
 from pathlib import Path
@@ -54,10 +54,10 @@ def demo(number: int, speed: float, folder: Path, seed: int) -> int:
     """
     require("rich", "PIL")
     # Late, since --help needs none of it.
-    from nanobanana_async.cli import _demo_run  # noqa: PLC0415
-    from nanobanana_async.cli._demo_display import demo_display  # noqa: PLC0415
+    from nanobanana_async.cli.demo import _run  # noqa: PLC0415
+    from nanobanana_async.cli.demo._display import demo_display  # noqa: PLC0415
 
-    plan = _demo_run.Plan(number, folder, seed)
-    emulator = _demo_run.build_emulator(speed, seed)
-    _demo_run.make_folder(folder)
-    return asyncio.run(_demo_run.run(plan, emulator, demo_display()))
+    plan = _run.Plan(number, folder, seed)
+    emulator = _run.build_emulator(speed, seed)
+    _run.make_folder(folder)
+    return asyncio.run(_run.run(plan, emulator, demo_display()))

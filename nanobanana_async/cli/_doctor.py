@@ -1,4 +1,4 @@
-"""`nanobanana doctor`: options only; the checks are in `_doctor_run`."""
+"""`nanobanana doctor`: options only; the checks are in `doctor/_run.py`."""
 
 from typing import Final
 
@@ -39,7 +39,7 @@ def doctor(base_url: str | None, proxy: str | None, as_json: bool, timeout: floa
     and account, and whether the API's limits can be reached from here.
     """
     # Late, since --help needs none of it.
-    from nanobanana_async.cli._doctor_run import Wishes, run  # noqa: PLC0415
+    from nanobanana_async.cli.doctor._run import Wishes, run  # noqa: PLC0415
 
     debug = debugging(click.get_current_context())
     return run(Wishes(base_url, proxy, timeout, as_json=as_json, debug=debug))

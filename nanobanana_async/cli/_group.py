@@ -18,6 +18,13 @@ from nanobanana_async.cli._report_page import report
 from nanobanana_async.cli._tasks import download, status, wait
 
 _INTERRUPTED: Final = 130
+_NOT_OURS: Final = (
+    click.ClickException,
+    click.exceptions.Exit,
+    click.Abort,
+    BrokenPipeError,  # whoever read what we say has left: click ends it without a word
+    ModuleNotFoundError,  # an extra, see `main`
+)
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -40,7 +47,7 @@ class OneLineErrors(click.Group):
         """Run the command that was asked for; what ends it becomes a line and an exit code."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, ModuleNotFoundError):
+        except _NOT_OURS:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, a person reads it
             from nanobanana_async.cli._errors import fail  # noqa: PLC0415 - slow, not for --help

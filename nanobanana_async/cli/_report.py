@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nanobanana_async import Limits
-from nanobanana_async.cli._tally import Tally
+from nanobanana_async.cli.demo._tally import Tally
 from nanobanana_async.emulator import Ledger
 
 _Row = tuple[str, str]

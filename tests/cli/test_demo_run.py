@@ -9,12 +9,12 @@ from typing import Self
 import click
 import pytest
 
-from nanobanana_async.cli._demo_display import line
-from nanobanana_async.cli._demo_run import Plan, make_folder, run
-from nanobanana_async.cli._demo_sheet import NAME
-from nanobanana_async.cli._demo_slots import Stage
 from nanobanana_async.cli._plain import PlainDisplay
-from nanobanana_async.cli._progress import Snapshot
+from nanobanana_async.cli.demo._display import line
+from nanobanana_async.cli.demo._progress import Snapshot
+from nanobanana_async.cli.demo._run import Plan, make_folder, run
+from nanobanana_async.cli.demo._sheet import NAME
+from nanobanana_async.cli.demo._slots import Stage
 from nanobanana_async.emulator import Emulator, FailFast, LogNormal, Mixture
 
 AT_ONCE = LogNormal(0.001, 0.0)
@@ -71,7 +71,7 @@ async def test_a_signal_while_the_sheet_is_drawn(
         signal.raise_signal(signal.SIGTERM)
         await asyncio.sleep(60)
 
-    monkeypatch.setattr("nanobanana_async.cli._demo_run.draw_sheet", slow)
+    monkeypatch.setattr("nanobanana_async.cli.demo._run.draw_sheet", slow)
     emulator = Emulator(api_key="sk-demo", service=AT_ONCE)
     code = await run(Plan(2, tmp_path, 0), emulator, PlainDisplay(line))
     assert code == 128 + signal.SIGTERM

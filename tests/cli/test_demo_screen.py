@@ -7,11 +7,11 @@ import pytest
 from attrs import evolve
 from rich.console import Console
 
-from nanobanana_async.cli._demo_ink import Ink, ink_for
-from nanobanana_async.cli._demo_parts import throughput
-from nanobanana_async.cli._demo_picture import picture
-from nanobanana_async.cli._demo_screen import ScreenDisplay
-from nanobanana_async.cli._demo_slots import Stage
+from nanobanana_async.cli.demo._ink import Ink, ink_for
+from nanobanana_async.cli.demo._parts import throughput
+from nanobanana_async.cli.demo._picture import picture
+from nanobanana_async.cli.demo._screen import ScreenDisplay
+from nanobanana_async.cli.demo._slots import Stage
 
 from .terminal import Terminal
 from .test_figures import SNAPSHOT

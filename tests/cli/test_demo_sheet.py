@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from nanobanana_async.cli._demo_sheet import make_sheet
+from nanobanana_async.cli.demo._sheet import make_sheet
 
 GROUND = (24, 24, 28)
 RED = (200, 0, 0)

@@ -7,9 +7,9 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from nanobanana_async.cli._demo_ends import Ends
-from nanobanana_async.cli._demo_history import History, growth
-from nanobanana_async.cli._demo_slots import SlotMap, Stage
+from nanobanana_async.cli.demo._ends import Ends
+from nanobanana_async.cli.demo._history import History, growth
+from nanobanana_async.cli.demo._slots import SlotMap, Stage
 from nanobanana_async.emulator import EmulatorCore, Ledger, Settings
 
 EMPTY = EmulatorCore(Settings(), epoch=0.0).ledger(0.0)

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from nanobanana_async.cli import _doctor_examination
-from nanobanana_async.cli._doctor_finding import Finding
-from nanobanana_async.cli._doctor_pace import client_pace
 from nanobanana_async.cli._group import nanobanana
+from nanobanana_async.cli.doctor import _examination
+from nanobanana_async.cli.doctor._finding import Finding
+from nanobanana_async.cli.doctor._pace import client_pace
 from nanobanana_async.emulator import Emulator
 
 from .command import MODULE, run, run_code
@@ -41,7 +41,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith("APIXO_"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(_doctor_examination, "client_pace", _no_pace)
+    monkeypatch.setattr(_examination, "client_pace", _no_pace)
 
 
 async def _no_pace(_: float) -> None:
@@ -53,9 +53,9 @@ async def examined(
 ) -> dict[str, Finding]:
     """What the doctor finds, by name; in its order."""
     environment = {} if key is None else {"APIXO_API_KEY": key}
-    settings = _doctor_examination.read_settings(url, proxy, environment)
+    settings = _examination.read_settings(url, proxy, environment)
     findings = list(settings.findings)
-    await _doctor_examination.examine(settings, seconds, findings.append, debug=True)
+    await _examination.examine(settings, seconds, findings.append, debug=True)
     assert [finding.name for finding in findings] == ["key", "address", "proxy", *NETWORK, "limits"]
     return {finding.name: finding for finding in findings}
 
@@ -322,13 +322,13 @@ async def test_a_check_that_crashes_takes_no_other_along(monkeypatch: pytest.Mon
     async def crash(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(_doctor_examination, "check_tls", crash)
+    monkeypatch.setattr(_examination, "check_tls", crash)
     async with Emulator() as emulator:
-        settings = _doctor_examination.read_settings(emulator.url, None, {"APIXO_API_KEY": KEY})
+        settings = _examination.read_settings(emulator.url, None, {"APIXO_API_KEY": KEY})
         findings: list[Finding] = []
-        await _doctor_examination.examine(settings, 10, findings.append, debug=False)
+        await _examination.examine(settings, 10, findings.append, debug=False)
         with pytest.raises(ZeroDivisionError):
-            await _doctor_examination.examine(settings, 10, findings.append, debug=True)
+            await _examination.examine(settings, 10, findings.append, debug=True)
     assert findings[2].text == "this check crashed (ZeroDivisionError)"
     assert findings[5].name == "limits"
 
@@ -372,7 +372,7 @@ def test_debug_shows_where_a_check_crashed(monkeypatch: pytest.MonkeyPatch) -> N
     async def crash(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(_doctor_examination, "_limits", crash)
+    monkeypatch.setattr(_examination, "_limits", crash)
     monkeypatch.setenv("APIXO_BASE_URL", "nonsense")
     without = CliRunner().invoke(nanobanana, ["doctor"])
     assert (without.exit_code, without.stderr) == (1, "")

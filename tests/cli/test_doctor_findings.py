@@ -11,19 +11,19 @@ from yarl import URL
 
 from nanobanana_async import MissingKeyError, NanoBananaClient, _client, _codec, _gateway, _hosts
 from nanobanana_async._transport import Connections, api_root
-from nanobanana_async.cli import (
-    _doctor_account,
-    _doctor_asking,
-    _doctor_certificate,
-    _doctor_limits,
-    _doctor_settings,
-    _doctor_text,
-    _doctor_tls,
-    _doctor_versions,
+from nanobanana_async.cli.doctor import (
+    _account,
+    _asking,
+    _certificate,
+    _limits,
+    _settings,
+    _text,
+    _tls,
+    _versions,
 )
-from nanobanana_async.cli._doctor_asking import Asked, Reply
-from nanobanana_async.cli._doctor_finding import Finding, plain, skipped
-from nanobanana_async.cli._doctor_limits import Means, OpenFiles
+from nanobanana_async.cli.doctor._asking import Asked, Reply
+from nanobanana_async.cli.doctor._finding import Finding, plain, skipped
+from nanobanana_async.cli.doctor._limits import Means, OpenFiles
 
 KEY = "sk-0123456789-abcdef"
 GOOD = b'{"code":200,"message":"success","data":{"balance":12.5}}'
@@ -58,7 +58,7 @@ def replied(status: int = 200, body: bytes = GOOD, date: str = "", moment: float
 def test_what_the_answer_says_of_the_account(
     status: int, body: bytes, state: str, words: str
 ) -> None:
-    finding = _doctor_account.account(replied(status, body), KEY)
+    finding = _account.account(replied(status, body), KEY)
     assert (finding.state, bool(finding.advice)) == (state, state != "ok")
     assert words in finding.text
 
@@ -67,12 +67,12 @@ def test_nothing_that_the_server_writes_is_repeated() -> None:
     """It may be the key, or the half of it."""
     body = f'{{"code":401,"message":"Incorrect key {KEY[:6]}***","data":"{KEY}"}}'.encode()
     for status in (200, 401, 409, 500):
-        assert KEY[:6] not in repr(_doctor_account.account(replied(status, body), KEY))
+        assert KEY[:6] not in repr(_account.account(replied(status, body), KEY))
 
 
 def test_without_a_key_a_refusal_is_no_fault_but_a_wrong_address_is() -> None:
-    assert _doctor_account.account(replied(401), None).state == "skipped"
-    assert _doctor_account.account(replied(404), None).state == "failed"
+    assert _account.account(replied(401), None).state == "skipped"
+    assert _account.account(replied(404), None).state == "failed"
 
 
 # The clock
@@ -92,14 +92,14 @@ def test_without_a_key_a_refusal_is_no_fault_but_a_wrong_address_is() -> None:
 def test_the_clock(ahead: float, state: str, words: str) -> None:
     server = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC).timestamp() + 0.5
     asked = replied(date="Tue, 24 Nov 2026 12:00:00 GMT", moment=server + ahead)
-    finding = _doctor_account.clock(asked)
+    finding = _account.clock(asked)
     assert finding.state == state
     assert words in finding.text
 
 
 @pytest.mark.parametrize("date", ["", "soon", "Tue, 99 Nov 2026 12:00:00 GMT"])
 def test_a_clock_that_nobody_can_read(date: str) -> None:
-    assert _doctor_account.clock(replied(date=date)).state == "skipped"
+    assert _account.clock(replied(date=date)).state == "skipped"
 
 
 # Key, address, proxy
@@ -120,7 +120,7 @@ def test_a_clock_that_nobody_can_read(date: str) -> None:
 )
 def test_the_form_of_the_key(key: str | None, state: str, words: str) -> None:
     environment = {} if key is None else {"APIXO_API_KEY": key}
-    usable, finding = _doctor_settings.check_key(environment)
+    usable, finding = _settings.check_key(environment)
     assert finding.state == state
     assert words in finding.text
     assert KEY not in repr(finding)
@@ -133,7 +133,7 @@ def test_the_form_of_the_key(key: str | None, state: str, words: str) -> None:
 
 
 def test_a_variable_of_a_similar_name() -> None:
-    _, finding = _doctor_settings.check_key({"APIXO_KEY": KEY, "SSH_KEY": "x"})
+    _, finding = _settings.check_key({"APIXO_KEY": KEY, "SSH_KEY": "x"})
     assert finding.text == "APIXO_API_KEY is not set; APIXO_KEY is, which nobody reads"
 
 
@@ -147,15 +147,13 @@ def test_a_variable_of_a_similar_name() -> None:
 )
 def test_the_address(option: str | None, variable: str | None, root: str, source: str) -> None:
     environment = {} if variable is None else {"APIXO_BASE_URL": variable}
-    url, finding = _doctor_settings.check_address(option, environment)
+    url, finding = _settings.check_address(option, environment)
     assert (str(url), finding.state, finding.facts["source"]) == (root, "ok", source)
     assert url == api_root(option or variable or _client.DEFAULT_BASE_URL)
 
 
 def test_two_addresses_and_bad_ones() -> None:
-    _, finding = _doctor_settings.check_address(
-        "http://b.test", {"APIXO_BASE_URL": "http://a.test"}
-    )
+    _, finding = _settings.check_address("http://b.test", {"APIXO_BASE_URL": "http://a.test"})
     assert finding.state == "warning"
     for base in (
         "nonsense",
@@ -163,11 +161,11 @@ def test_two_addresses_and_bad_ones() -> None:
         f"https://{KEY}@a.test",
         "http://a:99999",
     ):
-        url, finding = _doctor_settings.check_address(None, {"APIXO_BASE_URL": base})
+        url, finding = _settings.check_address(None, {"APIXO_BASE_URL": base})
         assert (url, finding.state) == (None, "failed")
         assert KEY not in repr(finding)
         with pytest.raises(ValueError, match="--base-url") as caught:
-            _doctor_settings.check_address(base, {})
+            _settings.check_address(base, {})
         assert KEY not in str(caught.value)
 
 
@@ -199,7 +197,7 @@ async def test_the_proxy_is_the_clients(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    url, finding = _doctor_settings.check_proxy(api_root(base), None)
+    url, finding = _settings.check_proxy(api_root(base), None)
     session = Connections().api_session(api_root(base))
     await session.close()
     clients = session._default_proxy
@@ -211,11 +209,11 @@ async def test_the_proxy_is_the_clients(
 @pytest.mark.usefixtures("_no_proxy")
 def test_a_proxy_that_no_client_can_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "socks5://u:hidden@p.test:1080")
-    url, finding = _doctor_settings.check_proxy(api_root("https://a.test"), None)
+    url, finding = _settings.check_proxy(api_root("https://a.test"), None)
     assert (url, finding.state) == (None, "failed")
     assert "hidden" not in repr(finding)
     with pytest.raises(ValueError, match="proxy must be"):
-        _doctor_settings.check_proxy(api_root("https://a.test"), "socks5://p.test")
+        _settings.check_proxy(api_root("https://a.test"), "socks5://p.test")
 
 
 @pytest.mark.parametrize(
@@ -223,13 +221,13 @@ def test_a_proxy_that_no_client_can_use(monkeypatch: pytest.MonkeyPatch) -> None
              "10.0.0.1", "localhost.example", "a.test"]
 )  # fmt: skip
 def test_this_machine_is_what_the_client_takes_for_it(host: str) -> None:
-    assert _doctor_settings.is_loopback(host) == _hosts.is_loopback(host)
+    assert _settings.is_loopback(host) == _hosts.is_loopback(host)
 
 
 def test_what_is_known_of_the_client_holds() -> None:
-    assert _doctor_settings.VENDOR == _client.DEFAULT_BASE_URL
-    assert _doctor_limits.UNDER_WAY == _gateway.UNDER_WAY
-    assert _codec.balance_call().path == _doctor_asking.BALANCE
+    assert _settings.VENDOR == _client.DEFAULT_BASE_URL
+    assert _limits.UNDER_WAY == _gateway.UNDER_WAY
+    assert _codec.balance_call().path == _asking.BALANCE
 
 
 # Limits
@@ -255,20 +253,20 @@ def test_what_is_known_of_the_client_holds() -> None:
     ],
 )
 def test_whether_the_limits_can_be_reached(means: Means, state: str, words: str) -> None:
-    finding = _doctor_limits.reach(means)
+    finding = _limits.reach(means)
     assert finding.state == state
     assert words in f"{finding.text} {finding.advice}"
 
 
 async def test_what_this_machine_has() -> None:
-    files = _doctor_limits.open_files()
+    files = _limits.open_files()
     assert files is None or 0 < files.now < files.soft <= files.hard
-    assert _doctor_limits.selector_of(asyncio.get_running_loop()) in ("Epoll", "Kqueue", "Select")
+    assert _limits.selector_of(asyncio.get_running_loop()) in ("Epoll", "Kqueue", "Select")
 
 
 # Versions
 
-NEEDS = _doctor_versions.needs(
+NEEDS = _versions.needs(
     ["aiohttp>=3.14", "click>=8.3; extra == 'cli'", 'rich >= 15 ; extra == "cli"', "pillow>=12; extra=='bulk'"]
 )  # fmt: skip
 
@@ -292,13 +290,13 @@ NEEDS = _doctor_versions.needs(
     ],
 )
 def test_versions(there: Mapping[str, str], state: str, words: str) -> None:
-    finding = _doctor_versions.versions(NEEDS, there.get)
+    finding = _versions.versions(NEEDS, there.get)
     assert finding.state == state
     assert words in finding.text
 
 
 def test_the_versions_here() -> None:
-    finding = _doctor_versions.check_versions()
+    finding = _versions.check_versions()
     assert finding.state == "ok"
     assert {"bulk", "cli", "emulator", "telemetry"} <= set(finding.facts["extras"])
 
@@ -320,7 +318,7 @@ zb61uEAOfMoHkOqOmh1krH+7nWvs3tM=
 
 
 def test_a_certificate_is_read_without_trusting_it() -> None:
-    found = _doctor_certificate.read(b64decode(CERTIFICATE))
+    found = _certificate.read(b64decode(CERTIFICATE))
     assert found.subject == found.issuer == "Inspecting CA, Example AG"
     assert (found.begins.year, found.ends.year) == (2026, 2126)
 
@@ -329,19 +327,19 @@ def test_what_is_no_certificate() -> None:
     der = b64decode(CERTIFICATE)
     for size in (0, 1, 5, 60, 120):
         with pytest.raises(ValueError, match="no certificate"):
-            _doctor_certificate.read(der[:size])
+            _certificate.read(der[:size])
 
 
 def test_one_that_runs_out_and_those_that_are_not_trusted() -> None:
     now = datetime(2026, 11, 24, tzinfo=UTC)
-    found = _doctor_certificate.read(b64decode(CERTIFICATE))
+    found = _certificate.read(b64decode(CERTIFICATE))
     ending = found._replace(ends=now + timedelta(days=3))
-    assert _doctor_tls.trusted(_doctor_tls.Handshake("TLSv1.3", found), now).state == "ok"
-    assert _doctor_tls.trusted(_doctor_tls.Handshake("TLSv1.3", ending), now).state == "warning"
-    expired = _doctor_tls.untrusted(10, "certificate has expired", found)
+    assert _tls.trusted(_tls.Handshake("TLSv1.3", found), now).state == "ok"
+    assert _tls.trusted(_tls.Handshake("TLSv1.3", ending), now).state == "warning"
+    expired = _tls.untrusted(10, "certificate has expired", found)
     assert "clock" in expired.advice
     assert "issued by Inspecting CA" in expired.text
-    assert "SSL_CERT_FILE" in _doctor_tls.untrusted(20, "unable to get", None).advice
+    assert "SSL_CERT_FILE" in _tls.untrusted(20, "unable to get", None).advice
 
 
 # How it looks
@@ -351,17 +349,17 @@ LONG = Finding("lookup", "failed", "word " * 40 + "http://" + "a" * 120, "Do thi
 
 @pytest.mark.parametrize("width", [20, 40, 63, 64, 80, 100])
 def test_no_line_is_too_wide(width: int) -> None:
-    text = _doctor_text.lines(LONG, width, colour=False)
+    text = _text.lines(LONG, width, colour=False)
     assert max(map(len, text.splitlines())) <= width
     assert "\x1b" not in text
-    assert _doctor_text.lines(LONG, width, colour=True).startswith("\x1b[31mfailed\x1b[0m ")
+    assert _text.lines(LONG, width, colour=True).startswith("\x1b[31mfailed\x1b[0m ")
 
 
 def test_the_last_line() -> None:
     warned, fine = Finding("a", "warning", ""), Finding("b", "ok", "")
-    assert _doctor_text.verdict([fine, skipped("c", "")]) == "All is well."
-    assert _doctor_text.verdict([fine, warned]) == "Nothing failed; 1 warning."
-    assert _doctor_text.verdict([LONG, LONG, warned, fine]) == "2 checks failed, 1 warning."
+    assert _text.verdict([fine, skipped("c", "")]) == "All is well."
+    assert _text.verdict([fine, warned]) == "Nothing failed; 1 warning."
+    assert _text.verdict([LONG, LONG, warned, fine]) == "2 checks failed, 1 warning."
 
 
 def test_foreign_texts_move_no_cursor() -> None:

@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.text import Text
 
 from nanobanana_async import Limits, Statistics
-from nanobanana_async.cli._demo_display import line
-from nanobanana_async.cli._demo_ends import Ends
-from nanobanana_async.cli._demo_slots import SlotMap, Stage
 from nanobanana_async.cli._live import LiveDisplay
-from nanobanana_async.cli._progress import Progress, Snapshot
 from nanobanana_async.cli._rate import RateMeter
 from nanobanana_async.cli._report import clean, demo_report, emulator_report, what_is_missing
-from nanobanana_async.cli._tally import Tally
+from nanobanana_async.cli.demo._display import line
+from nanobanana_async.cli.demo._ends import Ends
+from nanobanana_async.cli.demo._progress import Progress, Snapshot
+from nanobanana_async.cli.demo._slots import SlotMap, Stage
+from nanobanana_async.cli.demo._tally import Tally
 from nanobanana_async.emulator import EmulatorCore, Ledger, Settings
 
 SNAPSHOT = Snapshot(

@@ -15,8 +15,8 @@ from nanobanana_async import (
     Outcome,
     TaskFailedError,
 )
-from nanobanana_async.cli._pictures import make_pictures
-from nanobanana_async.cli._tally import Tally
+from nanobanana_async.cli.demo._pictures import make_pictures
+from nanobanana_async.cli.demo._tally import Tally
 
 FOLDER = Path("folder")
 

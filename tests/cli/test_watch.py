@@ -7,8 +7,8 @@ from typing import Self
 
 import pytest
 
-from nanobanana_async.cli._progress import Snapshot
-from nanobanana_async.cli._watch import watch
+from nanobanana_async.cli.demo._progress import Snapshot
+from nanobanana_async.cli.demo._watch import watch
 
 from .test_figures import SNAPSHOT
 

@@ -3,7 +3,7 @@
 from itertools import islice
 
 from nanobanana_async import MODELS
-from nanobanana_async.cli._wishes import wishes
+from nanobanana_async.cli.demo._wishes import wishes
 
 SPEC = MODELS["nano-banana-2"]
 

@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple, TypeVar
 
-from nanobanana_async.cli._doctor_account import account, clock, round_trip
-from nanobanana_async.cli._doctor_asking import Asked, ask
-from nanobanana_async.cli._doctor_connection import check_connection
-from nanobanana_async.cli._doctor_deadline import Deadline
-from nanobanana_async.cli._doctor_finding import Finding, failed, skipped
-from nanobanana_async.cli._doctor_limits import Means, open_files, reach, selector_of
-from nanobanana_async.cli._doctor_lookup import Address, check_lookup
-from nanobanana_async.cli._doctor_pace import client_pace
-from nanobanana_async.cli._doctor_settings import Route, check_address, check_key, check_proxy
-from nanobanana_async.cli._doctor_tls import check_tls
+from nanobanana_async.cli.doctor._account import account, clock, round_trip
+from nanobanana_async.cli.doctor._asking import Asked, ask
+from nanobanana_async.cli.doctor._connection import check_connection
+from nanobanana_async.cli.doctor._deadline import Deadline
+from nanobanana_async.cli.doctor._finding import Finding, failed, skipped
+from nanobanana_async.cli.doctor._limits import Means, open_files, reach, selector_of
+from nanobanana_async.cli.doctor._lookup import Address, check_lookup
+from nanobanana_async.cli.doctor._pace import client_pace
+from nanobanana_async.cli.doctor._settings import Route, check_address, check_key, check_proxy
+from nanobanana_async.cli.doctor._tls import check_tls
 
 T = TypeVar("T")
 

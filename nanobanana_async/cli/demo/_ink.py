@@ -8,7 +8,7 @@ from attrs import frozen
 from rich.segment import Segment
 from rich.style import Style
 
-from nanobanana_async.cli._demo_slots import Stage
+from nanobanana_async.cli.demo._slots import Stage
 
 Line = list[Segment]
 

@@ -7,9 +7,9 @@ from typing import Final
 from attrs import frozen
 from rich.segment import Segment
 
-from nanobanana_async.cli import _demo_parts as parts
-from nanobanana_async.cli._demo_ink import Ink, Line
-from nanobanana_async.cli._progress import Snapshot
+from nanobanana_async.cli.demo import _parts as parts
+from nanobanana_async.cli.demo._ink import Ink, Line
+from nanobanana_async.cli.demo._progress import Snapshot
 
 _MARGIN: Final = 2
 _WIDEST: Final = 100

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Final, NamedTuple
 
 from nanobanana_async import __version__
-from nanobanana_async.cli._doctor_finding import Finding, failed, ok, warning
+from nanobanana_async.cli.doctor._finding import Finding, failed, ok, warning
 
 _PACKAGE: Final = "nanobanana-async"
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")

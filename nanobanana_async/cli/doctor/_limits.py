@@ -8,7 +8,7 @@ from math import ceil, inf
 from typing import Any, Final, NamedTuple
 
 from nanobanana_async import Limits
-from nanobanana_async.cli._doctor_finding import Finding, ok, span, warning
+from nanobanana_async.cli.doctor._finding import Finding, ok, span, warning
 
 UNDER_WAY: Final = 512
 """Requests that a client has under way at most; a test holds it against the client's."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from attrs import define, field, frozen
 
 from nanobanana_async import Limits, Statistics
-from nanobanana_async.cli._demo_ends import Ends
-from nanobanana_async.cli._demo_history import History, Reading
-from nanobanana_async.cli._demo_slots import SlotMap
 from nanobanana_async.cli._rate import RateMeter
-from nanobanana_async.cli._tally import Tally
+from nanobanana_async.cli.demo._ends import Ends
+from nanobanana_async.cli.demo._history import History, Reading
+from nanobanana_async.cli.demo._slots import SlotMap
+from nanobanana_async.cli.demo._tally import Tally
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from nanobanana_async.cli._display import Display
-from nanobanana_async.cli._progress import Snapshot
+from nanobanana_async.cli.demo._progress import Snapshot
 
 
 async def watch(

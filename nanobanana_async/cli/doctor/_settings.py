@@ -8,7 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 from yarl import URL
 
 from nanobanana_async import MissingKeyError, NanoBananaClient
-from nanobanana_async.cli._doctor_finding import Finding, failed, ok, plain, warning
+from nanobanana_async.cli.doctor._finding import Finding, failed, ok, plain, warning
 
 VENDOR: Final = "https://api.apixo.ai"
 """Where a client turns to that is told nothing else; a test holds it against the client's."""

@@ -12,17 +12,17 @@ import click
 from attrs import define, frozen
 
 from nanobanana_async import Limits, NanoBananaClient
-from nanobanana_async.cli._demo_ends import Ends
-from nanobanana_async.cli._demo_sheet import NAME, draw_sheet
-from nanobanana_async.cli._demo_slots import SlotMap
 from nanobanana_async.cli._display import Display
-from nanobanana_async.cli._pictures import make_pictures
-from nanobanana_async.cli._progress import Progress, Snapshot
 from nanobanana_async.cli._report import clean, demo_report, what_is_missing
 from nanobanana_async.cli._signals import first_signal
-from nanobanana_async.cli._tally import Tally
-from nanobanana_async.cli._watch import watch
-from nanobanana_async.cli._wishes import wishes
+from nanobanana_async.cli.demo._ends import Ends
+from nanobanana_async.cli.demo._pictures import make_pictures
+from nanobanana_async.cli.demo._progress import Progress, Snapshot
+from nanobanana_async.cli.demo._sheet import NAME, draw_sheet
+from nanobanana_async.cli.demo._slots import SlotMap
+from nanobanana_async.cli.demo._tally import Tally
+from nanobanana_async.cli.demo._watch import watch
+from nanobanana_async.cli.demo._wishes import wishes
 from nanobanana_async.emulator import Emulator, Ledger
 
 _KEY: Final = "sk-demo"

@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 
 from yarl import URL
 
-from nanobanana_async.cli._doctor_certificate import Certificate, read
-from nanobanana_async.cli._doctor_deadline import Deadline
-from nanobanana_async.cli._doctor_finding import Finding, failed, ok, plain, reason, warning
-from nanobanana_async.cli._doctor_lookup import Address
-from nanobanana_async.cli._doctor_settings import Route
+from nanobanana_async.cli.doctor._certificate import Certificate, read
+from nanobanana_async.cli.doctor._deadline import Deadline
+from nanobanana_async.cli.doctor._finding import Finding, failed, ok, plain, reason, warning
+from nanobanana_async.cli.doctor._lookup import Address
+from nanobanana_async.cli.doctor._settings import Route
 
 _SOON: Final = 7  # days
 _LONGEST_HEAD: Final = 16_384

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 import click
 
 from nanobanana_async.cli._display import in_terminal
-from nanobanana_async.cli._doctor_finding import Finding, failed
-from nanobanana_async.cli._doctor_text import as_object, lines, verdict
-from nanobanana_async.cli._doctor_versions import check_versions
+from nanobanana_async.cli.doctor._finding import Finding, failed
+from nanobanana_async.cli.doctor._text import as_object, lines, verdict
+from nanobanana_async.cli.doctor._versions import check_versions
 
 _PIPED: Final = 80  # columns
 _WIDEST: Final = 100
@@ -55,7 +55,7 @@ def run(wishes: Wishes) -> int:
     """
     record, versions = Record(aloud=not wishes.as_json), check_versions()
     try:
-        from nanobanana_async.cli import _doctor_examination as examination  # noqa: PLC0415
+        from nanobanana_async.cli.doctor import _examination as examination  # noqa: PLC0415
     except ImportError as error:
         record.add(versions)
         if versions.state != "failed":

@@ -8,8 +8,8 @@ from typing import Final
 from rich.segment import Segment
 from rich.style import Style
 
-from nanobanana_async.cli._demo_history import SPAN, growth
-from nanobanana_async.cli._demo_ink import (
+from nanobanana_async.cli.demo._history import SPAN, growth
+from nanobanana_async.cli.demo._ink import (
     BAD,
     BOLD,
     BUSY,
@@ -21,8 +21,8 @@ from nanobanana_async.cli._demo_ink import (
     Ink,
     Line,
 )
-from nanobanana_async.cli._demo_slots import Stage
-from nanobanana_async.cli._progress import Snapshot
+from nanobanana_async.cli.demo._progress import Snapshot
+from nanobanana_async.cli.demo._slots import Stage
 
 _GAP: Final = 2
 _LEVELS: Final = 8

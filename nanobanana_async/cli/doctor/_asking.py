@@ -13,10 +13,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from nanobanana_async import __version__
-from nanobanana_async.cli._doctor_deadline import Deadline
-from nanobanana_async.cli._doctor_finding import reason
-from nanobanana_async.cli._doctor_lookup import Address
-from nanobanana_async.cli._doctor_settings import Route
+from nanobanana_async.cli.doctor._deadline import Deadline
+from nanobanana_async.cli.doctor._finding import reason
+from nanobanana_async.cli.doctor._lookup import Address
+from nanobanana_async.cli.doctor._settings import Route
 
 BALANCE: Final = "apikeys/current-balance"
 """A client's path; a test holds it against that."""

@@ -9,9 +9,9 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from nanobanana_async.cli._doctor_asking import Asked, Reply
-from nanobanana_async.cli._doctor_finding import Finding, failed, ok, skipped, span, warning
-from nanobanana_async.cli._doctor_settings import VENDOR
+from nanobanana_async.cli.doctor._asking import Asked, Reply
+from nanobanana_async.cli.doctor._finding import Finding, failed, ok, skipped, span, warning
+from nanobanana_async.cli.doctor._settings import VENDOR
 
 _GOOD: Final = 200
 _REDIRECTED: Final = 300

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from nanobanana_async.cli._doctor_deadline import Deadline
-from nanobanana_async.cli._doctor_finding import Finding, failed, ok, plain, reason, span, warning
-from nanobanana_async.cli._doctor_lookup import Address
-from nanobanana_async.cli._doctor_settings import Route
+from nanobanana_async.cli.doctor._deadline import Deadline
+from nanobanana_async.cli.doctor._finding import Finding, failed, ok, plain, reason, span, warning
+from nanobanana_async.cli.doctor._lookup import Address
+from nanobanana_async.cli.doctor._settings import Route
 
 _A_FAMILY: Final = 3
 """Addresses tried of IPv4, and of IPv6."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from nanobanana_async import ImageRequest, ImageResult, NanoBananaClient, NanoBananaError
-from nanobanana_async.cli._tally import Tally
+from nanobanana_async.cli.demo._tally import Tally
 
 # Few, since pictures are large and the next generations should not wait for the network.
 _DOWNLOADS: Final = 8

@@ -13,9 +13,9 @@ from typing import Final, Self
 
 from rich.console import Console
 
-from nanobanana_async.cli._demo_ink import ink_for
-from nanobanana_async.cli._demo_picture import picture
-from nanobanana_async.cli._progress import Snapshot
+from nanobanana_async.cli.demo._ink import ink_for
+from nanobanana_async.cli.demo._picture import picture
+from nanobanana_async.cli.demo._progress import Snapshot
 
 
 def screen_console() -> Console | None:

@@ -9,9 +9,9 @@ from ipaddress import ip_address
 from threading import Thread
 from typing import Any, Final, NamedTuple
 
-from nanobanana_async.cli._doctor_deadline import Deadline
-from nanobanana_async.cli._doctor_finding import Finding, failed, ok, plain, reason, span, warning
-from nanobanana_async.cli._doctor_settings import VENDOR, Route
+from nanobanana_async.cli.doctor._deadline import Deadline
+from nanobanana_async.cli.doctor._finding import Finding, failed, ok, plain, reason, span, warning
+from nanobanana_async.cli.doctor._settings import VENDOR, Route
 
 _SHOWN: Final = 4
 _WORDS: Final = {

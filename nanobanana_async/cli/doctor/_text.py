@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from nanobanana_async.cli._doctor_finding import Finding
+from nanobanana_async.cli.doctor._finding import Finding
 
 _COLOURS: Final = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
 _STATE: Final = 9  # columns
