@@ -1,4 +1,4 @@
-"""`nanobanana demo`: options only; the run is in `demo/_run.py`."""
+"""`nanobanana demo`: options only; the run is in `demo/_run`."""
 
 import asyncio
 from pathlib import Path

@@ -11,11 +11,12 @@ from rich.text import Text
 from nanobanana_async import Limits, Statistics
 from nanobanana_async.cli._live import LiveDisplay
 from nanobanana_async.cli._rate import RateMeter
-from nanobanana_async.cli._report import clean, demo_report, emulator_report, what_is_missing
+from nanobanana_async.cli._report import emulator_report
 from nanobanana_async.cli.demo._display import line
 from nanobanana_async.cli.demo._ends import Ends
 from nanobanana_async.cli.demo._progress import Progress, Snapshot
 from nanobanana_async.cli.demo._slots import SlotMap, Stage
+from nanobanana_async.cli.demo._summary import clean, demo_report, what_is_missing
 from nanobanana_async.cli.demo._tally import Tally
 from nanobanana_async.emulator import EmulatorCore, Ledger, Settings
 

@@ -13,13 +13,15 @@ from attrs import define, frozen
 
 from nanobanana_async import Limits, NanoBananaClient
 from nanobanana_async.cli._display import Display
-from nanobanana_async.cli._report import clean, demo_report, what_is_missing
+from nanobanana_async.cli._exit_codes import DONE, MISSING, SIGNALLED
+from nanobanana_async.cli._output import complain, put
 from nanobanana_async.cli._signals import first_signal
 from nanobanana_async.cli.demo._ends import Ends
 from nanobanana_async.cli.demo._pictures import make_pictures
 from nanobanana_async.cli.demo._progress import Progress, Snapshot
 from nanobanana_async.cli.demo._sheet import NAME, draw_sheet
 from nanobanana_async.cli.demo._slots import SlotMap
+from nanobanana_async.cli.demo._summary import clean, demo_report, what_is_missing
 from nanobanana_async.cli.demo._tally import Tally
 from nanobanana_async.cli.demo._watch import watch
 from nanobanana_async.cli.demo._wishes import wishes
@@ -27,7 +29,6 @@ from nanobanana_async.emulator import Emulator, Ledger
 
 _KEY: Final = "sk-demo"
 _LIMITS: Final = Limits()
-_SIGNALLED: Final = 128
 
 
 @frozen
@@ -50,7 +51,7 @@ async def run(plan: Plan, emulator: Emulator, display: Display[Snapshot]) -> int
             NanoBananaClient(_KEY, base_url=emulator.url, telemetry=slots) as client,
         ):
             opening = f"{plan.number:,} pictures at once, from an emulator at {emulator.url}"
-            click.echo(opening, err=True)
+            complain(opening)
             work = _Work(plan, Tally(plan.number), clock())
             progress = Progress(work.tally, _LIMITS, slots, ends, work.began)
             with display:
@@ -61,10 +62,8 @@ async def run(plan: Plan, emulator: Emulator, display: Display[Snapshot]) -> int
                     lambda: progress.snapshot(clock(), client.statistics()),
                 )
     if stopped.done():
-        click.echo(
-            f"Stopped: {work.tally.downloaded:,} of {plan.number:,} pictures are in {plan.folder}"
-        )
-        return _SIGNALLED + stopped.result()
+        put(f"Stopped: {work.tally.downloaded:,} of {plan.number:,} pictures are in {plan.folder}")
+        return SIGNALLED + stopped.result()
     return _told(work, emulator.ledger())
 
 
@@ -119,10 +118,10 @@ def _told(work: _Work, ledger: Ledger) -> int:
     """Sum it all up, and return the exit code."""
     tally = work.tally
     if tally.missing:
-        click.echo(what_is_missing(tally), err=True)
+        complain(what_is_missing(tally))
     seconds, folder = work.seconds, work.plan.folder
-    click.echo(demo_report(ledger, tally, _LIMITS, seconds, folder=folder, sheet=work.sheet))
-    return 0 if clean(ledger, tally) else 1
+    put(demo_report(ledger, tally, _LIMITS, seconds, folder=folder, sheet=work.sheet))
+    return DONE if clean(ledger, tally) else MISSING
 
 
 @contextmanager
