@@ -34,7 +34,7 @@ docs: $(VENV)/.dev
 docs-serve: docs
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000
 
-# The pictures of the terminal, from real runs in tmux; some two minutes.
+# The pictures of the terminal, from real runs in tmux; two minutes on a machine that is quiet.
 docs-terminal: $(VENV)/.dev
 	$(BIN)/python docs/terminal/capture.py $(ONLY)
 

@@ -17,7 +17,7 @@ from nanobanana_async.emulator import Emulator
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 TO_TRY = [DOCS / "tutorial.md", *sorted((DOCS / "howto").glob("*.md"))]
 PUBLIC = (
     "nanobanana_async",
