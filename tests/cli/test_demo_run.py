@@ -1,6 +1,7 @@
 """The demo's run in this process, over emulators that misbehave."""
 
 import asyncio
+import logging
 import signal
 from pathlib import Path
 from types import TracebackType
@@ -9,10 +10,12 @@ from typing import Self
 import click
 import pytest
 
+from nanobanana_async import ImageResult
+from nanobanana_async._unawaited import name_unawaited
 from nanobanana_async.cli._plain import PlainDisplay
 from nanobanana_async.cli.demo._display import line
 from nanobanana_async.cli.demo._progress import Snapshot
-from nanobanana_async.cli.demo._run import Plan, make_folder, run
+from nanobanana_async.cli.demo._run import Plan, _without_farewells, make_folder, run
 from nanobanana_async.cli.demo._sheet import NAME
 from nanobanana_async.cli.demo._slots import Stage
 from nanobanana_async.emulator import Emulator, FailFast, LogNormal, Mixture
@@ -121,6 +124,20 @@ async def test_a_run_that_cannot_go_on_says_why(
     code = await run(Plan(6, tmp_path, 0), emulator, PlainDisplay(line))
     assert (code, files_in(tmp_path)) == (1, 2)
     assert "balance" in capsys.readouterr().err
+
+
+def test_what_the_client_leaves_is_not_named(caplog: pytest.LogCaptureFixture) -> None:
+    picture = ImageResult(
+        task_id="task_1",
+        urls=("http://a/b",),
+        created_at=None,
+        completed_at=None,
+        processing_time=1,
+    )
+    with _without_farewells():
+        name_unawaited(picture)
+        logging.getLogger("nanobanana_async").warning("something else")
+    assert caplog.messages == ["something else"]
 
 
 def test_a_folder_is_made_and_nothing_left_in_it(tmp_path: Path) -> None:

@@ -126,10 +126,13 @@ def _told(work: _Work, ledger: Ledger) -> int:
 
 @contextmanager
 def _without_farewells() -> Iterator[None]:
-    """Keep the client from listing the tasks it leaves: the emulator ends with it."""
+    """Keep the client from naming the tasks that it leaves, and pictures that nobody fetched.
+
+    There is no use in that: the emulator ends with it.
+    """
 
     def wanted(record: logging.LogRecord) -> bool:
-        return not hasattr(record, "task_ids")
+        return not (hasattr(record, "task_ids") or hasattr(record, "urls"))
 
     logger = logging.getLogger("nanobanana_async")
     logger.addFilter(wanted)
