@@ -129,10 +129,11 @@ async def test_a_run_that_cannot_go_on_says_why(
 def test_what_the_client_leaves_is_not_named(caplog: pytest.LogCaptureFixture) -> None:
     picture = ImageResult(
         task_id="task_1",
-        urls=("http://a/b",),
+        urls=("http://127.0.0.1/1.png",),
         created_at=None,
         completed_at=None,
-        processing_time=1,
+        processing_time=None,
+        request=None,
     )
     with _without_farewells():
         name_unawaited(picture)

@@ -89,6 +89,12 @@ def test_only_the_first_reasons_are_remembered() -> None:
     assert tally.reasons == ["0: no", "1: no", "2: no", "3: no", "4: no"]
 
 
+def test_what_was_written_in_the_last_moment_counts(tmp_path: Path) -> None:
+    there = tmp_path / "there.png"
+    there.touch()
+    assert Tally(9, downloaded=3, cut_off=[there, tmp_path / "missing.png"]).there() == 4
+
+
 def test_a_snapshot_joins_tally_statistics_and_slots() -> None:
     tally = Tally(10, generated=2, downloaded=1, failed=1)
     slots = SlotMap(7, lambda: 0.0)

@@ -55,3 +55,6 @@ async def _download(
             tally.keep(index, file)
         except NanoBananaError as error:
             tally.fail(name, error)
+        except asyncio.CancelledError:
+            tally.cut_off.append(file)
+            raise

@@ -62,7 +62,7 @@ async def run(plan: Plan, emulator: Emulator, display: Display[Snapshot]) -> int
                     lambda: progress.snapshot(clock(), client.statistics()),
                 )
     if stopped.done():
-        put(f"Stopped: {work.tally.downloaded:,} of {plan.number:,} pictures are in {plan.folder}")
+        put(f"Stopped: {work.tally.there():,} of {plan.number:,} pictures are in {plan.folder}")
         return SIGNALLED + stopped.result()
     return _told(work, emulator.ledger())
 

@@ -23,6 +23,12 @@ class Tally:
     """Why, for the first few."""
     files: list[Path] = field(factory=list)
     """The files of all, or of a thousand among them."""
+    cut_off: list[Path] = field(factory=list)
+    """Files of downloads that were cancelled, each of which may be there all the same."""
+
+    def there(self) -> int:
+        """Count the pictures that are there when the run was cut off."""
+        return self.downloaded + sum(file.exists() for file in self.cut_off)
 
     @property
     def missing(self) -> int:
