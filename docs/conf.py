@@ -46,6 +46,7 @@ toc_object_entries_show_parents = "hide"
 
 copybutton_prompt_text = "$ "
 
+pygments_dark_style = "github-dark"
 html_theme = "furo"
 html_title = project
 html_static_path = ["_sphinx/static"]
