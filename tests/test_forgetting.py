@@ -17,7 +17,7 @@ from hypothesis import given, strategies as st
 from nanobanana_async import JournalDamagedError, Kind, Record, SqliteJournal
 from nanobanana_async._forgetting import Forgetting
 from nanobanana_async._journal import Past, Replay
-from nanobanana_async._sqlite_journal import _File
+from nanobanana_async._journal_file import JournalFile
 from tests.test_sqlite_journal import path, read, write  # noqa: F401 - a fixture
 
 LIVES = [
@@ -227,7 +227,7 @@ def copies_of_each_step(path: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -
     with monkeypatch.context() as patch:
         patch.setattr(Stepping, "step", step, raising=False)
         connect_as(patch, Stepping)
-        file = _File(path)
+        file = JournalFile(path)
         file.open(lambda _: None, NOW)
         step()
         file.close()
@@ -255,7 +255,7 @@ async def test_killed_in_the_middle_it_holds_all_or_what_is_kept(
         if tear:
             torn(copy.with_name("run.db-wal"), dice)
         lines: list[Record] = []
-        file = _File(copy)
+        file = JournalFile(copy)
         file.open(lines.append)
         file.close()
         assert lines in (records, kept)

@@ -24,7 +24,7 @@ from nanobanana_async import (
     SqliteJournal,
     _resume,
 )
-from nanobanana_async._sqlite_journal import _Mark
+from nanobanana_async._journal_file import _Mark
 from nanobanana_async.emulator import Stuck
 from tests.emulated import EPOCH, envelope, rest_of
 from tests.memory_journal import MemoryJournal

@@ -22,7 +22,7 @@ from nanobanana_async import (
     Record,
     SqliteJournal,
 )
-from nanobanana_async._sqlite_journal import _File
+from nanobanana_async._journal_file import JournalFile
 
 
 def records(count: int) -> list[Record]:
@@ -104,7 +104,7 @@ async def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 def prefix_or_refused(path: Path, whole: list[Record]) -> bool:
     """True where it opened to a prefix of its records, False where it was refused."""
     seen: list[Record] = []
-    file = _File(path)
+    file = JournalFile(path)
     try:
         file.open(seen.append)
     except (JournalError, sqlite3.DatabaseError):

@@ -16,8 +16,8 @@ from nanobanana_async import (
     Limits,
     NanoBananaClient,
     Outcome,
+    _journal_file,
     _many,
-    _sqlite_journal,
 )
 from nanobanana_async.bulk import BulkSettings, DiskError, Prices, _run, plan
 from nanobanana_async.emulator import Emulator, Episode, FailFast, Stuck
@@ -127,7 +127,7 @@ async def test_a_killed_retry_is_picked_up_without_its_option(bench: Any) -> Non
 async def test_a_picture_whose_acceptance_is_not_recorded_stays_one(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = _sqlite_journal._File.write
+    real = _journal_file.JournalFile.write
 
     def full(self: Any, records: Any) -> None:
         if any(record.kind is Kind.ACCEPTED for record in records):
@@ -136,7 +136,7 @@ async def test_a_picture_whose_acceptance_is_not_recorded_stays_one(
 
     async with bench(5) as here:
         with monkeypatch.context() as broken:
-            broken.setattr(_sqlite_journal._File, "write", full)
+            broken.setattr(_journal_file.JournalFile, "write", full)
             first = await here.run(client=FEW)
         done = first.states["succeeded"]
         assert done == here.emulator.ledger().accepted > 0

@@ -6,6 +6,7 @@ import sys
 import venv
 from collections.abc import Mapping
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 
 from attrs import frozen
@@ -65,12 +66,12 @@ class Environment:
         taken: list[list[float]] = [[] for _ in commands]
         for _ in range(RUNS):
             for command, times in zip(commands, taken, strict=True):
-                begun = os.times()
+                begun = getrusage(RUSAGE_CHILDREN)
                 done = self.run(*command)
-                ended = os.times()
+                ended = getrusage(RUSAGE_CHILDREN)
                 assert done.returncode == 0, done.stderr
-                user = ended.children_user - begun.children_user
-                times.append(user + ended.children_system - begun.children_system)
+                user = ended.ru_utime - begun.ru_utime
+                times.append(user + ended.ru_stime - begun.ru_stime)
         return [median(times) for times in taken]
 
     def python(self, code: str, *options: str) -> str:
