@@ -9,7 +9,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +67,23 @@ def states(findings: Mapping[str, Finding]) -> str:
 
 @asynccontextmanager
 async def server(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Serve at a port of loopback."""
+    """Serve at a port of loopback; in the end no connection is left."""
+    serving: set[asyncio.Task[None]] = set()
 
     async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        # The doctor leaves when it has seen enough.
+        with suppress(OSError, EOFError):
             await serve(reader, writer)
-        except (OSError, EOFError):
-            pass  # the doctor leaves when it has seen enough
-        finally:
-            writer.close()
+        writer.transport.abort()
+        with suppress(OSError):
+            await writer.wait_closed()
 
-    async with await asyncio.start_server(serve_and_close, "127.0.0.1", 0, ssl=context) as serving:
-        yield serving.sockets[0].getsockname()[1]
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.create_task(serve_and_close(reader, writer)))
+
+    async with await asyncio.start_server(begin, "127.0.0.1", 0, ssl=context) as listening:
+        yield listening.sockets[0].getsockname()[1]
+    await asyncio.wait_for(asyncio.gather(*serving), 10)
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
