@@ -118,7 +118,10 @@ def test_a_clock_that_nobody_can_read(date: str) -> None:
         ("sk-1", "warning", "example"),
     ],
 )
-def test_the_form_of_the_key(key: str | None, state: str, words: str) -> None:
+def test_the_form_of_the_key(
+    key: str | None, state: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("APIXO_API_KEY", raising=False)
     environment = {} if key is None else {"APIXO_API_KEY": key}
     usable, finding = _settings.check_key(environment)
     assert finding.state == state
