@@ -6,9 +6,11 @@ anything else, before a test asks for a fixture; and no test that asks for none 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -79,13 +81,24 @@ def nanobanana_client(
 
 @pytest.fixture
 def nanobanana_offline(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No NanoBananaClient() in a test without an emulator: making one fails at once.
-    For all tests of a project: usefixtures = ["nanobanana_offline"] in pytest's configuration.
-    Tests that ask for nanobanana_emulator or nanobanana_client are left alone.
+    """No NanoBananaClient() in a test that has no emulator: making one fails at once.
+
+    For all tests of a project: usefixtures = ["nanobanana_offline"] in pytest's configuration. A
+    test that asks for nanobanana_emulator or nanobanana_client is left alone, and so is one for
+    which a fixture of a wider scope has set APIXO_BASE_URL to an address on this machine.
     """
-    if "nanobanana_emulator" not in request.fixturenames:
-        monkeypatch.delenv("APIXO_API_KEY", raising=False)
-        monkeypatch.setenv("APIXO_BASE_URL", _NOWHERE)
+    if "nanobanana_emulator" in request.fixturenames or _on_this_machine():
+        return
+    monkeypatch.delenv("APIXO_API_KEY", raising=False)
+    monkeypatch.setenv("APIXO_BASE_URL", _NOWHERE)
+
+
+def _on_this_machine() -> bool:
+    try:
+        host = urlsplit(os.environ.get("APIXO_BASE_URL", "")).hostname
+    except ValueError:
+        return False
+    return host in ("127.0.0.1", "localhost", "::1")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,8 @@ from nanobanana_async.cli._extras import missing_extra
 
 __all__ = ["main"]
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line; ends with SystemExit."""
@@ -17,6 +19,8 @@ def main() -> None:
         from nanobanana_async.cli._group import nanobanana  # noqa: PLC0415
 
         nanobanana.main(prog_name="nanobanana")
+    except KeyboardInterrupt:  # while it was still being imported
+        sys.exit(_INTERRUPTED)
     except ModuleNotFoundError as error:
         advice = missing_extra(error)
         if advice is None:

@@ -137,12 +137,13 @@ _what_is_kept = options(
 
 
 @click.command(cls=_AsTyped, short_help="A picture for each row of a file.", epilog=_EXAMPLES)
-@click.argument("source", metavar="INPUT")
+@click.argument("source", metavar="INPUT", type=click.Path(allow_dash=True))
 @click.option(
     "-o",
     "--out",
     "folder",
     metavar="DIR",
+    type=click.Path(),
     callback=_folder,
     required=True,
     help="Folder for pictures, manifest, journal and report.",

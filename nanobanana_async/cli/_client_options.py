@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -27,13 +28,21 @@ api_options = options(
 
 quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong.")
 
+
+def _finite(_: click.Context, __: click.Parameter, seconds: float | None) -> float | None:
+    if seconds is not None and not isfinite(seconds):
+        raise click.BadParameter("must be a number of seconds")
+    return seconds
+
+
 place_option = click.option(
     "-o",
     "--out",
     "out",
     metavar="FILE|DIR",
+    type=click.Path(),
     default=".",
-    help="A .png or .jpeg file, or a folder; this folder if not given. "
+    help="A .png or .jpg file, or a folder; this folder if not given. "
     "In a folder nothing is overwritten.",
 )
 
@@ -45,6 +54,7 @@ timeout_option = click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
+    callback=_finite,
     help="For all of it; what runs then goes on at the API.",
 )
 

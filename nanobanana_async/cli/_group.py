@@ -18,6 +18,7 @@ from nanobanana_async.cli._report_page import report
 from nanobanana_async.cli._tasks import download, status, wait
 
 _INTERRUPTED: Final = 130
+_UNHEARD: Final = 1
 _NOT_OURS: Final = (
     click.ClickException,
     click.exceptions.Exit,
@@ -59,11 +60,24 @@ class OneLineErrors(click.Group):
         try:
             code = super().main(*args, **options | {"standalone_mode": False})
         except click.ClickException as error:
-            click.echo(f"Error: {error.format_message()}", err=True)
+            click.echo(f"Error: {error.format_message()}{_hint(error)}", err=True)
             sys.exit(error.exit_code)
+        except OSError as error:  # of `--help`: what happens in commands ends in `invoke`
+            click.echo(f"Error: standard output: {error.strerror}", err=True)
+            sys.exit(_UNHEARD)
         except click.Abort:
             sys.exit(_INTERRUPTED)
         sys.exit(code or 0)
+
+
+def _hint(error: click.ClickException) -> str:
+    """Say where to read on, to somebody who does not know the options."""
+    if not isinstance(error, click.MissingParameter | click.NoSuchOption) or error.ctx is None:
+        return ""
+    dash = " What begins with - and is no option comes after --." * isinstance(
+        error, click.NoSuchOption
+    )
+    return f" See `{error.ctx.command_path} --help`.{dash}"
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

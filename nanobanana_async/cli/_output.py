@@ -18,10 +18,23 @@ from nanobanana_async.cli._display import Display
 T = TypeVar("T")
 
 
-def put(text: str) -> None:
-    """Write a line to stdout."""
-    with _heard_or_not():
+def put(text: str) -> bool:
+    """Write a line to stdout; False where that cannot be done."""
+    try:
         _echo(text, err=False)
+    except OSError:
+        _silence_if_broken(sys.stdout)
+        return False
+    return True
+
+
+def answer(text: str) -> None:
+    """Write a line to stdout for a command that has nothing else to do.
+
+    Raises:
+        OSError: that cannot be done.
+    """
+    _echo(text, err=False)
 
 
 def complain(text: str) -> None:

@@ -52,8 +52,9 @@ def _check_values(settings: dict[str, Any]) -> None:
     drawn = "service" not in settings or callable(getattr(service, "draw", None))
     if isinstance(service, type) or not drawn:
         raise MarkError(f"{_MARK}: service must be a model, such as LogNormal(15), not {service!r}")
-    try:
-        Settings(**settings)
-    except (AttributeError, TypeError, ValueError) as error:
-        # The validators of attrs put more into an error than its text.
-        raise MarkError(f"{_MARK}: {error.args[0]}") from None
+    for name, value in settings.items():
+        try:
+            Settings(**{name: value})
+        except (AttributeError, TypeError, ValueError) as error:
+            # The validators of attrs put more into an error than its text.
+            raise MarkError(f"{_MARK}: {name}={value!r} cannot be: {error.args[0]}") from None

@@ -84,11 +84,15 @@ def test_a_submit_whose_answer_was_lost_is_named(nanobanana_emulator: EmulatorTh
     [
         (["a cat", "--resolution", "8K"], "resolution='8K': must be one of 1K, 2K, 4K"),
         (["a cat", ""], "prompt='': must be text of 1 to 20,000 characters"),
-        (["a", "b", "-o", "x.png"], "2 pictures need a folder: -o x"),
+        (["a", "b", "-o", "x.png"], "2 pictures need a folder, such as -o x/"),
         (["a", "b", "--key", "k"], "--key names one picture"),
         (["a", "-o", ""], "an empty text is neither a file nor a folder"),
         (["a", "-o", "/proc/x"], "cannot write into /proc/x"),
         (["a", "-o", "x.png", "--output-format", "jpeg"], "--output-format jpeg, but x.png"),
+        (["a", "-o", "x.webp"], "a picture ends in .png, .jpg or .jpeg"),
+        ([" "], "a prompt holds blanks alone"),
+        (["a", "--timeout", "nan"], "must be a number of seconds"),
+        (["-5 degrees"], "comes after --"),
         (["a", "--extra", "{"], "--extra is no JSON"),
         (["a", "--extra", "7"], "--extra must be an object"),
         (["a", "--image-file", "none.png"], "--image-file none.png: No such file"),
@@ -162,6 +166,23 @@ def test_ctrl_c_names_what_runs_also_what_was_being_submitted(
     assert {json.loads(line)["task_id"] for line in out.splitlines()} == ids
     assert len(ids) == 3
     assert "Stopped.\n3 tasks are still running. To go on: nanobanana wait task_" in err
+    assert all(task_id in err for task_id in ids)
+
+
+@pytest.mark.nanobanana(service=LogNormal(2000, 0.1), latency=0.5)
+def test_ctrl_c_pressed_in_haste_names_what_runs(nanobanana_emulator: EmulatorThread) -> None:
+    with started("generate", "a", "b", "c", "--json") as process:
+        deadline = time.monotonic() + 20
+        while nanobanana_emulator.ledger().requests.get("submit", 0) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        for _ in range(4):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    ids = nanobanana_emulator.ledger().task_ids
+    assert len(ids) == 3
     assert all(task_id in err for task_id in ids)
 
 

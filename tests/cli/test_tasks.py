@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from nanobanana_async.cli._group import nanobanana
 from nanobanana_async.cli.jobs import _status
 from nanobanana_async.emulator import LogNormal
 from nanobanana_async.testing import EmulatorThread
+
+from .command import MODULE
 
 pytestmark = pytest.mark.usefixtures("nanobanana_emulator")
 
@@ -108,3 +111,27 @@ def test_a_wrong_key_stops_each(command: list[str], monkeypatch: pytest.MonkeyPa
     assert (done.exit_code, done.stdout) == (3, "")
     assert done.stderr.count("does not accept the key") == 1
     assert "secret" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without /dev/full")
+def test_ids_that_cannot_be_written_are_named(nanobanana_emulator: EmulatorThread) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [*MODULE, "submit", "a", "b", "--quiet"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: standard output cannot be written to.\n2 tasks are")
+    assert all(task_id in done.stderr for task_id in nanobanana_emulator.ledger().task_ids)
+    assert nanobanana_emulator.ledger().accepted == 2
+
+
+def test_an_id_that_was_not_answered_for_is_not_said_to_run() -> None:
+    done = run("wait", "task_unknown", "--timeout", "0.1")
+    assert done.exit_code == 4
+    assert "1 not told of so far" in done.stderr
+    assert "still running" not in done.stderr

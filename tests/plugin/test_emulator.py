@@ -156,3 +156,26 @@ def test_pytest_tells_what_there_is(pytester: pytest.Pytester) -> None:
     told.fnmatch_lines(["@pytest.mark.nanobanana(faults={...}, service=..., speed=100, ...): *"])
     told = run(pytester, "", "--fixtures").stdout
     told.fnmatch_lines(["nanobanana_emulator -- *", "*APIXO_BASE_URL*", "nanobanana_client -- *"])
+
+
+def test_offline_leaves_an_emulator_of_a_wider_scope_alone(pytester: pytest.Pytester) -> None:
+    code = """
+        import os
+        import pytest
+        from nanobanana_async.testing import EmulatorThread
+
+        pytestmark = pytest.mark.usefixtures("nanobanana_offline")
+
+
+        @pytest.fixture(scope="module", autouse=True)
+        def api():
+            with EmulatorThread() as emulator, pytest.MonkeyPatch.context() as environment:
+                environment.setenv("APIXO_API_KEY", emulator.api_key)
+                environment.setenv("APIXO_BASE_URL", emulator.url)
+                yield emulator
+
+
+        def test_it_is_the_one(api):
+            assert os.environ["APIXO_BASE_URL"] == api.url
+    """
+    run(pytester, code, *AUTO).assert_outcomes(passed=1)

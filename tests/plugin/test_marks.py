@@ -30,6 +30,8 @@ def test_the_nearest_mark_holds_keyword_by_keyword() -> None:
         ({"fault": {}}, "no keyword 'fault'; did you mean 'faults'?"),
         ({"port": 8787}, "no keyword 'port'; there are api_key, seed, speed, "),
         ({"speed": -1}, "'speed' must be > 0"),
+        ({"speed": "fast"}, "speed='fast' cannot be: "),
+        ({"faults": ["submit_lost"]}, "faults=['submit_lost'] cannot be: "),
         ({"speed": "fast"}, "'>' not supported between instances of 'str' and 'float'"),
         ({"faults": {"submit_lots": 1}}, "Near it: submit_lost"),
         ({"faults": ["submit_lost"]}, "'list' object has no attribute 'items'"),

@@ -137,6 +137,8 @@ def _finished(work: asyncio.Task[Summary], options: Mapping[str, Any], number: i
         put(summary_json(summary))
     elif not options["quiet"]:
         put(summary_text(summary))
+    elif summary.states["succeeded"] != summary.rows:
+        complain(summary_text(summary))
     return ended(summary, number, again)
 
 

@@ -18,7 +18,7 @@ from nanobanana_async.cli.jobs._display import jobs_display
 from nanobanana_async.cli.jobs._end import JobsEnd
 from nanobanana_async.cli.jobs._follow import Following
 from nanobanana_async.cli.jobs._job import ASKED, End, Job
-from nanobanana_async.cli.jobs._place import Place
+from nanobanana_async.cli.jobs._place import Place, place_of
 from nanobanana_async.cli.jobs._requests import requests_of, task_ids_of
 from nanobanana_async.cli.jobs._run import JobsRun
 
@@ -32,7 +32,7 @@ _Work = Callable[[Following, Job], Awaitable[None]]
 
 def generate(ctx: click.Context) -> int:
     """Make the pictures of prompts; return the exit code."""
-    place = Place(_path(ctx.params["out"]))
+    place = place_of(ctx.params["out"])
     requests, client = _requests(ctx.params, place.output_format)
     place.prepare(len(requests))
     jobs = [Job(request) for request in requests]
@@ -71,7 +71,7 @@ def _requests(
 
 def _known(ctx: click.Context, work: _Work) -> int:
     given = ctx.params
-    client, place = client_of(given), Place(_path(given["out"]))
+    client, place = client_of(given), place_of(given["out"])
     jobs = [Job(task_id=task_id, state=ASKED) for task_id in task_ids_of(given["task_ids"])]
     place.prepare(len(jobs))
     return _run(ctx, jobs, Following(client, place, given["model"]), work)
@@ -99,12 +99,6 @@ def _run(
     if given.get("show"):
         _show([file for job in jobs for file in job.files])
     return code
-
-
-def _path(text: str) -> Path:
-    if not text:  # a variable of the shell that is not set
-        raise click.UsageError("-o: an empty text is neither a file nor a folder")
-    return Path(text)
 
 
 def _show(files: Sequence[Path]) -> None:

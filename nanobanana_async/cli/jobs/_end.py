@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import define, field
 
 from nanobanana_async import ClientClosedError, NanoBananaError
 from nanobanana_async.cli._display import Display
@@ -18,7 +18,7 @@ from nanobanana_async.cli.jobs._job import End, Job
 _AGAIN: Final = {End.RUNNING: "wait", End.NO_FILE: "download"}
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class JobsEnd:
     """What one command wants to be said."""
 
@@ -30,21 +30,26 @@ class JobsEnd:
     debug: bool = False
     again: Sequence[str] = ()
     """Options of a command that goes on: where pictures go, which model."""
+    _unheard: set[Job] = field(factory=set, init=False)
+    """Whose results nobody could be told: stdout is closed, or full."""
 
     def over(self, job: Job, say: Callable[[str], None]) -> None:
         """Say what has become of a job: results to stdout, failures by `say`."""
-        if self.as_json:
-            put(json.dumps(job.as_json()))
-        elif job.end is self.wanted:
-            for line in [str(job.task_id)] if self.wanted is End.RUNNING else map(str, job.files):
-                (put if self.above is None else self.above.say)(line)
+        for line in self._lines(job):
+            if self.above is not None:
+                self.above.say(line)
+            elif self._unheard or not put(line):
+                self._unheard.add(job)
         if job.error is not None and not _ends_all(job.error):
             say(f"{short(job.name)}: {job.error}")
 
     def end(self, jobs: Sequence[Job], signalled: int | None, *, in_time: bool) -> int:
         """Say what is left and how to go on; return the exit code."""
         stopped_by = next((job.error for job in jobs if _stops(job.error)), None)
-        if stopped_by is not None:
+        if self._unheard and self.wanted is End.RUNNING:
+            complain("Error: standard output cannot be written to.")
+            code = MISSING
+        elif stopped_by is not None:
             code = fail(stopped_by, debug=self.debug)
         elif signalled is not None:
             complain("Stopped.")
@@ -60,11 +65,15 @@ class JobsEnd:
     def tell_how_to_go_on(self, jobs: Sequence[Job]) -> None:
         """Name what runs on, or is ready and not here, with the command that fetches it."""
         for end, command in _AGAIN.items():
-            ids = [job.task_id for job in jobs if job.end is end and end is not self.wanted]
+            named = {job for job in jobs if end is self.wanted} - self._unheard
+            ids = [job.task_id for job in jobs if job.end is end and job not in named]
             if ids:
                 what = "still running" if end is End.RUNNING else "ready, and paid for"
                 typed = shlex.join(["nanobanana", command, *map(str, ids), *self.again])
                 complain(f"{_tasks(len(ids))} {what}. To go on: {typed}")
+        unanswered = sum(job.end is End.UNANSWERED for job in jobs)
+        if unanswered:
+            complain(f"{unanswered:,} not told of so far; an unknown id takes half a minute.")
         unsent = sum(job.end is End.NOT_SUBMITTED for job in jobs)
         if unsent:
             complain(f"{unsent:,} not submitted; nothing was paid for them.")
@@ -73,7 +82,14 @@ class JobsEnd:
         ends = {job.end for job in jobs} - {self.wanted}
         if not ends:
             return DONE
-        return RUNNING if ends == {End.RUNNING} else MISSING
+        return RUNNING if ends <= {End.RUNNING, End.UNANSWERED} else MISSING
+
+    def _lines(self, job: Job) -> list[str]:
+        if self.as_json:
+            return [json.dumps(job.as_json())]
+        if job.end is not self.wanted:
+            return []
+        return [str(job.task_id)] if self.wanted is End.RUNNING else list(map(str, job.files))
 
 
 def _tasks(number: int) -> str:

@@ -39,6 +39,8 @@ class End(Enum):
     """The command ended before."""
     NO_FILE = "no_file"
     """It is paid for and ready, and could not be fetched or kept."""
+    UNANSWERED = "unanswered"
+    """The API has not told of it so far; perhaps it does not know the id."""
     RUNNING = "running"
     """It goes on at the API."""
 
@@ -79,6 +81,8 @@ class Job:
             return End.SUCCEEDED
         if self.result is not None:
             return End.NO_FILE
+        if self.state == ASKED and isinstance(self.error, ClientClosedError | None):
+            return End.UNANSWERED
         if self.error is not None:
             return _ended_by(self.error, accepted=self.task_id is not None)
         return End.RUNNING if self.task_id else End.NOT_SUBMITTED

@@ -1,5 +1,7 @@
 """Where pictures go: one file, or a folder in which nothing is overwritten."""
 
+from __future__ import annotations
+
 import os
 import re
 from itertools import count
@@ -15,6 +17,23 @@ from nanobanana_async import ImageResult
 _ENDINGS: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 _NAME: Final = re.compile(r"[^\w-]+")
 _LONGEST: Final = 60
+
+
+def place_of(text: str) -> Place:
+    """Return the place that was typed.
+
+    Raises:
+        click.UsageError: it is none, or looks like a file that no picture can be.
+    """
+    path = Path(text)
+    if not text:  # a variable of the shell that is not set
+        raise click.UsageError("-o: an empty text is neither a file nor a folder")
+    as_file = path.suffix and not (text.endswith(("/", os.sep)) or path.is_dir())
+    if as_file and path.suffix.lower() not in _ENDINGS:
+        raise click.UsageError(
+            f"-o {text}: a picture ends in .png, .jpg or .jpeg; a folder called so ends in /"
+        )
+    return Place(path)
 
 
 @define
@@ -41,7 +60,9 @@ class Place:
             click.UsageError: it cannot, or several pictures should go into one file.
         """
         if self.is_file and pictures > 1:
-            raise click.UsageError(f"{pictures:,} pictures need a folder: -o {self.path.stem}")
+            raise click.UsageError(
+                f"{pictures:,} pictures need a folder, such as -o {self.path.stem}/"
+            )
         folder = self.path.parent if self.is_file else self.path
         try:
             folder.mkdir(parents=True, exist_ok=True)

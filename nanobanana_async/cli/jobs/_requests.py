@@ -24,6 +24,8 @@ def requests_of(
     texts = list(_texts(prompts))
     if not texts:
         raise click.UsageError("no prompt on standard input")
+    if any(text and not text.strip() for text in texts):
+        raise click.UsageError("a prompt holds blanks alone")
     if len(texts) > 1 and "key" in fields:
         raise click.UsageError("--key names one picture, and there are several prompts")
     template = _template(fields)

@@ -4,18 +4,21 @@ import asyncio
 import signal
 from asyncio import FIRST_COMPLETED
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, field
 
 from nanobanana_async import NanoBananaClient
 from nanobanana_async.cli._display import Display
 from nanobanana_async.cli._said import said_by
-from nanobanana_async.cli._signals import first_signal
+from nanobanana_async.cli._signals import signals
 from nanobanana_async.cli.jobs._end import JobsEnd
 from nanobanana_async.cli.jobs._follow import Step, take
 from nanobanana_async.cli.jobs._job import DOWNLOADING, Job
 from nanobanana_async.cli.jobs._view import JobsView
+
+_GRACE: Final = 5.0
+"""Seconds for jobs to note what the closed client tells them."""
 
 
 @define
@@ -33,7 +36,7 @@ class JobsRun:
 
     async def run(self, step: Step) -> int:
         """Take each job's step, all at once; return the exit code."""
-        with first_signal() as signalled, said_by(self.display) as said:
+        with signals() as pressed, said_by(self.display):
             async with self.client:
                 for job in self.jobs:
                     job.since = asyncio.get_running_loop().time()
@@ -41,20 +44,16 @@ class JobsRun:
                 work = asyncio.create_task(self._all_over())
                 try:
                     with self.display:
-                        in_time = await self._watch(work, signalled)
-                        await self._stop()
+                        in_time = await self._watch(work, pressed.first)
+                        await self._stop(pressed.second)
                         self._tell()
-                except asyncio.CancelledError:  # by a second signal
-                    said.left = True
-                    self.end.tell_how_to_go_on(self.jobs)
-                    raise
                 finally:
                     await self._cancel(self.jobs)
                     await work
         for task in self._tasks.values():
             if not task.cancelled():
                 task.result()  # a defect ends the command with what it says
-        number = signalled.result() if signalled.done() else None
+        number = pressed.first.result() if pressed.first.done() else None
         return self.end.end(self.jobs, number, in_time=in_time)
 
     async def _all_over(self) -> None:
@@ -78,15 +77,20 @@ class JobsRun:
         self.display.show(JobsView(self.jobs, now(), now() - began))
         return True
 
-    async def _stop(self) -> None:
+    async def _stop(self, hurry: asyncio.Future[signal.Signals]) -> None:
         """Have what is not over say where it stands.
 
         Closing the client, not cancelling: a submit under way is still answered, and its job knows
         its task then.
         """
         await self._cancel(job for job in self.jobs if job.state == DOWNLOADING)
-        await self.client.aclose()
-        await asyncio.wait(self._tasks.values())
+        closing = asyncio.create_task(self.client.aclose())
+        either: set[asyncio.Future[Any]] = {closing, hurry}
+        await asyncio.wait(either, return_when=FIRST_COMPLETED)
+        if not closing.done():
+            closing.cancel()  # gives submits under way a few seconds
+            await asyncio.wait({closing})
+        await asyncio.wait(self._tasks.values(), timeout=_GRACE)
 
     async def _cancel(self, jobs: Iterable[Job]) -> None:
         tasks = [self._tasks[job] for job in jobs]

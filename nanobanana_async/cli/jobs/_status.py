@@ -14,7 +14,7 @@ from nanobanana_async.cli._client_options import client_of
 from nanobanana_async.cli._command import debugging
 from nanobanana_async.cli._errors import exit_code, fail
 from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, STOPPED
-from nanobanana_async.cli._output import complain, put
+from nanobanana_async.cli._output import answer, complain
 from nanobanana_async.cli._said import said_by
 from nanobanana_async.cli._silent import SilentDisplay
 from nanobanana_async.cli._words import duration
@@ -44,9 +44,9 @@ def status(ctx: click.Context) -> int:
             return fail(look.error, debug=debugging(ctx))
     for look in looks:
         if given["as_json"]:
-            put(json.dumps(as_json(look)))
+            answer(json.dumps(as_json(look)))
         elif look.status is not None:
-            put(line(look.status, datetime.now(UTC)))
+            answer(line(look.status, datetime.now(UTC)))
         else:
             complain(f"Error: {look.error}")
     return _code(looks)
