@@ -7,8 +7,20 @@ from typing import Any, Final
 
 import click
 
+from nanobanana_async.cli._client_options import (
+    address_options,
+    private_hosts_option,
+    quiet_option,
+)
 from nanobanana_async.cli._command import Command, options
 from nanobanana_async.cli._extras import require
+from nanobanana_async.cli._request_options import (
+    aspect_ratio,
+    model,
+    output_format,
+    provider,
+    resolution,
+)
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -49,13 +61,11 @@ class _AsTyped(Command):
 
 
 _row_defaults = options(
-    click.option(
-        "--model", default="nano-banana-2", show_default=True, help="Of rows without one."
-    ),
-    click.option("--aspect-ratio", help="Such as 16:9, for rows without one."),
-    click.option("--resolution", help="1K, 2K or 4K, for rows without one."),
-    click.option("--output-format", help="png or jpeg, for rows without one."),
-    click.option("--provider", help="auto, value or official, for rows without one."),
+    model("Of rows without one.", default="nano-banana-2"),
+    aspect_ratio("Such as 16:9, for rows without one."),
+    resolution("1K, 2K or 4K, for rows without one."),
+    output_format("png or jpeg, for rows without one."),
+    provider("auto, value or official, for rows without one."),
     click.option("--google-search", is_flag=True, help="Let the model search, for all rows."),
     click.option(
         "--image-url",
@@ -111,7 +121,7 @@ _limits = options(
         show_default=True,
         help="The account's limit.",
     ),
-    click.option("--base-url", help="The API's address; APIXO_BASE_URL, or the vendor's."),
+    address_options,
 )
 
 _what_is_kept = options(
@@ -122,7 +132,7 @@ _what_is_kept = options(
         show_default=True,
         help="Pictures fetched at once.",
     ),
-    click.option("--private-hosts", is_flag=True, help="Fetch from private addresses, too."),
+    private_hosts_option,
     click.option(
         "--metadata",
         type=click.Choice(["none", "sidecar"]),
@@ -131,7 +141,7 @@ _what_is_kept = options(
         help="sidecar: a JSON file beside each picture.",
     ),
     click.option("--no-report", is_flag=True, help="Write no report.html."),
-    click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong."),
+    quiet_option,
     click.option("--json", "as_json", is_flag=True, help="Progress and summary as JSON lines."),
 )
 

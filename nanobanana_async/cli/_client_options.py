@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 _CONNECT_PATIENCE: Final = 10.0
 """Seconds: whoever typed a command waits in front of it."""
 
-api_options = options(
+address_options = options(
     click.option(
         "--base-url",
         metavar="URL",
         help="The API's address; APIXO_BASE_URL, or the vendor's.",
     ),
-    click.option("--proxy", metavar="URL", help="HTTP proxy, such as http://proxy:3128."),
+    click.option(
+        "--proxy", metavar="URL", help="HTTP proxy, such as http://proxy:3128; or HTTPS_PROXY."
+    ),
+)
+
+api_options = options(
+    address_options,
     click.option("--json", "as_json", is_flag=True, help="Results as JSON, one object a line."),
 )
 

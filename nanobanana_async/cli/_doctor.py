@@ -4,6 +4,7 @@ from typing import Final
 
 import click
 
+from nanobanana_async.cli._client_options import address_options
 from nanobanana_async.cli._command import Command, debugging
 
 _EXAMPLES: Final = """\b
@@ -21,8 +22,7 @@ wrong.
 
 
 @click.command(cls=Command, short_help="Check key, network, clock and limits.", epilog=_EXAMPLES)
-@click.option("--base-url", help="The API's address; APIXO_BASE_URL, or the vendor's.")
-@click.option("--proxy", metavar="URL", help="HTTP proxy; otherwise as the environment says.")
+@address_options
 @click.option("--json", "as_json", is_flag=True, help="The checks as one JSON object.")
 @click.option(
     "--timeout",

@@ -70,7 +70,10 @@ def generate(ctx: click.Context, /, **_: Any) -> int:
 @quiet_option
 @click.pass_context
 def submit(ctx: click.Context, /, **_: Any) -> int:
-    """Submit each PROMPT and print the id of its task, without waiting for the picture."""
+    """Submit each PROMPT and print the id of its task, without waiting for the picture.
+
+    A PROMPT that is - stands for standard input, a prompt a line.
+    """
     require("rich")
     from nanobanana_async.cli.jobs import _commands  # noqa: PLC0415 - slow, not for --help
 

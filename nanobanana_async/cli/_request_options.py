@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from nanobanana_async.cli._command import options
+from nanobanana_async.cli._command import F, options
 
 _FIELDS: Final = (
     "model",
@@ -43,29 +43,48 @@ def _models(_: click.Context, __: click.Parameter, begun: str) -> list[Completio
     return [CompletionItem(model) for model in MODELS if model.startswith(begun)]
 
 
-model_option = click.option(
-    "--model", metavar="NAME", shell_complete=_models, help="nano-banana-2, or nano-banana."
-)
+def model(
+    text: str = "nano-banana-2, or nano-banana.", default: str | None = None
+) -> Callable[[F], F]:
+    """Return `--model`."""
+    return click.option(
+        "--model",
+        metavar="NAME",
+        default=default,
+        show_default=default is not None,
+        shell_complete=_models,
+        help=text,
+    )
+
+
+def aspect_ratio(text: str) -> Callable[[F], F]:
+    """Return `--aspect-ratio`."""
+    complete = _one_of("aspect_ratios")
+    return click.option("--aspect-ratio", metavar="W:H", shell_complete=complete, help=text)
+
+
+def resolution(text: str) -> Callable[[F], F]:
+    """Return `--resolution`."""
+    complete = _one_of("resolutions")
+    return click.option("--resolution", metavar="SIZE", shell_complete=complete, help=text)
+
+
+def output_format(text: str) -> Callable[[F], F]:
+    """Return `--output-format`."""
+    complete = _one_of("output_formats")
+    return click.option("--output-format", metavar="FORMAT", shell_complete=complete, help=text)
+
+
+def provider(text: str) -> Callable[[F], F]:
+    """Return `--provider`."""
+    complete = _one_of("providers")
+    return click.option("--provider", metavar="NAME", shell_complete=complete, help=text)
+
 
 request_options = options(
-    click.option(
-        "--aspect-ratio",
-        metavar="W:H",
-        shell_complete=_one_of("aspect_ratios"),
-        help="Such as 3:2, 16:9, 1:1; auto if not given.",
-    ),
-    click.option(
-        "--resolution",
-        metavar="SIZE",
-        shell_complete=_one_of("resolutions"),
-        help="1K, 2K or 4K; 1K if not given.",
-    ),
-    click.option(
-        "--output-format",
-        metavar="FORMAT",
-        shell_complete=_one_of("output_formats"),
-        help="png or jpeg; by the ending of -o, else png.",
-    ),
+    aspect_ratio("Such as 3:2, 16:9, 1:1; auto if not given."),
+    resolution("1K, 2K or 4K; 1K if not given."),
+    output_format("png or jpeg; if not given as a FILE's name ends, else png."),
     click.option(
         "--image-url",
         "image_urls",
@@ -82,13 +101,8 @@ request_options = options(
         help="Local reference image, sent as a data: URL. The vendor does not document this: "
         "it may be refused.",
     ),
-    model_option,
-    click.option(
-        "--provider",
-        metavar="NAME",
-        shell_complete=_one_of("providers"),
-        help="auto, value or official; auto if not given.",
-    ),
+    model(),
+    provider("auto, value or official; auto if not given."),
     click.option("--google-search", is_flag=True, help="Let the model search."),
     click.option("--mode", metavar="MODE", help="text-to-image or image-to-image; by the images."),
     click.option("--callback-url", metavar="URL", help="The API posts the end of the task there."),

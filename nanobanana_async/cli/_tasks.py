@@ -13,7 +13,7 @@ from nanobanana_async.cli._client_options import (
 )
 from nanobanana_async.cli._command import Command
 from nanobanana_async.cli._extras import require
-from nanobanana_async.cli._request_options import model_option
+from nanobanana_async.cli._request_options import model
 
 _CODES: Final = """\b
 Exit codes: 0 all pictures are here; 1 some are not, and will not come; 2
@@ -48,14 +48,17 @@ _task_ids = click.argument("task_ids", metavar="TASK_ID...", nargs=-1, required=
 @_task_ids
 @place_option
 @click.option("--open", "show", is_flag=True, help="Show the pictures.")
-@model_option
+@model()
 @timeout_option
 @private_hosts_option
 @api_options
 @quiet_option
 @click.pass_context
 def wait(ctx: click.Context, /, **_: Any) -> int:
-    """Wait for known tasks, and fetch their pictures. - reads ids from standard input."""
+    """Wait for known tasks, and fetch their pictures.
+
+    A TASK_ID that is - stands for standard input, an id a line.
+    """
     require("rich")
     from nanobanana_async.cli.jobs import _commands  # noqa: PLC0415 - slow, not for --help
 
@@ -66,14 +69,17 @@ def wait(ctx: click.Context, /, **_: Any) -> int:
 @_task_ids
 @place_option
 @click.option("--open", "show", is_flag=True, help="Show the pictures.")
-@model_option
+@model()
 @timeout_option
 @private_hosts_option
 @api_options
 @quiet_option
 @click.pass_context
 def download(ctx: click.Context, /, **_: Any) -> int:
-    """Fetch the pictures of finished tasks; of one that runs, say so and do not wait."""
+    """Fetch the pictures of finished tasks; of one that runs, say so and do not wait.
+
+    A TASK_ID that is - stands for standard input, an id a line.
+    """
     require("rich")
     from nanobanana_async.cli.jobs import _commands  # noqa: PLC0415 - slow, not for --help
 
@@ -82,11 +88,14 @@ def download(ctx: click.Context, /, **_: Any) -> int:
 
 @click.command(cls=Command, short_help="Look at tasks.", epilog=_STATUS)
 @_task_ids
-@model_option
+@model()
 @api_options
 @click.pass_context
 def status(ctx: click.Context, /, **_: Any) -> int:
-    """Look at tasks once, and print their states. - reads ids from standard input."""
+    """Look at tasks once, and print their states.
+
+    A TASK_ID that is - stands for standard input, an id a line.
+    """
     require("rich")
     from nanobanana_async.cli.jobs import _status  # noqa: PLC0415 - slow, not for --help
 

@@ -1,4 +1,11 @@
-"""Counts, times and sizes as a person would say them; pure."""
+"""Counts, times, sizes and commands as a person would put them; pure."""
+
+import re
+import shlex
+from collections.abc import Iterable
+from typing import Final
+
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 def counted(rows: int) -> str:
@@ -22,3 +29,9 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit in ("bytes", "kB") else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def command(*words: str, arguments: Iterable[str]) -> str:
+    """Put a command of ours as it would be typed, without the passwords in its URLs."""
+    hidden = (_CREDENTIALS.sub("USER:PASSWORD", text) for text in arguments)
+    return shlex.join(["nanobanana", *words, *hidden])

@@ -128,6 +128,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resu
         ("rows.txt -o run --download-concurrency 1001", "1001 is not in the range"),
         ("rows.txt -o run --base-url nonsense", "base_url (APIXO_BASE_URL) must be"),
         ("rows.txt -o run --base-url http://[::1", "IPv6"),
+        ("rows.txt -o run --proxy nonsense", "proxy must be"),
         ("no.txt -o run --dry-run", "no.txt does not exist. Nothing was sent"),
         ("rows.txt -o run --dry-run --resolution 8K", "resolution='8K'"),
     ],

@@ -184,6 +184,7 @@ def test_the_script_that_completes(shell: str) -> None:
         ("nanobanana generate --resolution ", ["1K", "2K", "4K"]),
         ("nanobanana generate --aspect-ratio 16", ["16:9"]),
         ("nanobanana wait --model nano-banana-", ["nano-banana-2"]),
+        ("nanobanana bulk --output-format ", ["png", "jpeg"]),
     ],
 )
 def test_words_are_completed(typed: str, completed: list[str]) -> None:

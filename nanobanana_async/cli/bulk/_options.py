@@ -57,6 +57,7 @@ def client_of(options: Mapping[str, Any]) -> dict[str, Any]:
     client = {
         "limits": limits_of(options),
         "base_url": options["base_url"],
+        "proxy": options["proxy"],
         "private_hosts": options["private_hosts"],
     }
     try:

@@ -1,7 +1,6 @@
 """A bulk run on the command line: the library's run, a display, signals and exit codes."""
 
 import asyncio
-import shlex
 import signal
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Final, cast
@@ -14,7 +13,7 @@ from nanobanana_async.cli._display import Display
 from nanobanana_async.cli._output import complain, put
 from nanobanana_async.cli._said import said_by
 from nanobanana_async.cli._signals import first_signal
-from nanobanana_async.cli._words import counted, duration
+from nanobanana_async.cli._words import command, counted, duration
 from nanobanana_async.cli.bulk._display import bulk_display
 from nanobanana_async.cli.bulk._end import ended, failed
 from nanobanana_async.cli.bulk._options import client_of, limits_of, settings_of
@@ -158,4 +157,4 @@ def dry_run(options: Mapping[str, Any]) -> int:
 
 
 def _again(options: Mapping[str, Any]) -> str:
-    return shlex.join(["nanobanana", "bulk", *options["typed"]])
+    return command("bulk", arguments=options["typed"])

@@ -1,7 +1,6 @@
 """What is said of jobs that are over, and how the command ends."""
 
 import json
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from nanobanana_async.cli._display import Display
 from nanobanana_async.cli._errors import exit_code, fail
 from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, SIGNALLED, STOPPED
 from nanobanana_async.cli._output import complain, put
+from nanobanana_async.cli._words import command
 from nanobanana_async.cli.jobs._display import short
 from nanobanana_async.cli.jobs._job import End, Job
 
@@ -64,12 +64,12 @@ class JobsEnd:
 
     def tell_how_to_go_on(self, jobs: Sequence[Job]) -> None:
         """Name what runs on, or is ready and not here, with the command that fetches it."""
-        for end, command in _AGAIN.items():
+        for end, verb in _AGAIN.items():
             named = {job for job in jobs if end is self.wanted} - self._unheard
             ids = [job.task_id for job in jobs if job.end is end and job not in named]
             if ids:
                 what = "still running" if end is End.RUNNING else "ready, and paid for"
-                typed = shlex.join(["nanobanana", command, *map(str, ids), *self.again])
+                typed = command(verb, arguments=[*map(str, ids), *self.again])
                 complain(f"{_tasks(len(ids))} {what}. To go on: {typed}")
         unanswered = sum(job.end is End.UNANSWERED for job in jobs)
         if unanswered:
