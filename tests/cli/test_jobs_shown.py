@@ -57,8 +57,8 @@ def test_the_picture_of_many_fits(width: int) -> None:
     assert "1 of 31" in lines[-1]
 
 
-def test_the_picture_of_none_is_empty() -> None:
-    assert drawn(JobsView([job("done", over=True)], 0.0, 0.0), 80).strip() == ""
+def test_the_picture_of_none_is_not_even_a_line() -> None:
+    assert drawn(JobsView([job("done", over=True)], 0.0, 0.0), 80) == ""
 
 
 def test_few_jobs_have_a_line_a_step(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ def picture(view: JobsView) -> RenderableType:
     """Lay out a row for each of a few jobs, and a bar where there are several."""
     left = len(view.jobs) - view.over
     if not left:
-        return Text()
+        return Group()  # not even a line, else one would stay
     parts: list[RenderableType] = [_rows(view)]
     if left > _ROWS:
         parts.append(Text(f"… and {left - _ROWS:,} more", style="dim"))
