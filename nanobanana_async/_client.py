@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Mapping
 from functools import partial
-from math import inf
 from pathlib import Path
 from ssl import SSLContext
 from types import MappingProxyType, TracebackType
@@ -14,16 +13,15 @@ from typing import Any, Final, Literal, Self, TypedDict, TypeVar, Unpack
 
 import aiohttp
 from attrs import evolve
-from yarl import URL
 
 from nanobanana_async._balance import balance
+from nanobanana_async._checks import check_flag, check_seconds
 from nanobanana_async._codec import service_class, submit_body
 from nanobanana_async._deliveries import Deliveries, WebhookReceiver
 from nanobanana_async._download import Downloader, paths_for
 from nanobanana_async._engine import Engine, Settings
 from nanobanana_async._errors import (
     ClientClosedError,
-    MissingKeyError,
     TaskTimeoutError,
     WrongLoopError,
 )
@@ -34,14 +32,23 @@ from nanobanana_async._journal import Journal
 from nanobanana_async._limits import Limits
 from nanobanana_async._many import GenerateMany, Requests, check_source
 from nanobanana_async._models import ImageRequest, ImageResult, Statistics
-from nanobanana_async._observer import Observer, Watch
+from nanobanana_async._observer import Observer
+from nanobanana_async._options import (
+    check_kind,
+    check_model,
+    check_session,
+    journal_from,
+    key_from,
+    transport_from,
+    watch_from,
+    webhooks_for,
+)
 from nanobanana_async._picture import Picture
 from nanobanana_async._polling import Polling
 from nanobanana_async._resume import Resumption
 from nanobanana_async._service_times import ServiceTimes
 from nanobanana_async._sharing import Sharing
-from nanobanana_async._specs import DEFAULT_MODEL, MODELS
-from nanobanana_async._sqlite_journal import SqliteJournal
+from nanobanana_async._specs import DEFAULT_MODEL
 from nanobanana_async._storage import LocalFile, Storage
 from nanobanana_async._task import Task
 from nanobanana_async._transport import Connections, HttpTransport, Secret, api_root
@@ -111,7 +118,7 @@ class NanoBananaClient:
             not closed. Pictures are fetched over connections of their own with the same TLS,
             resolver and proxy, without its cookies and headers.
         proxy: URL of an HTTP proxy.
-        ssl: as in `aiohttp.TCPConnector`.
+        ssl: as in `aiohttp.TCPConnector`: False checks no certificate.
         journal: where each submit is recorded before it is sent, and what became of it: a path of
             an SQLite file, or a `Journal`. `resume` hands out what earlier clients left in it.
         webhooks: have the API tell how tasks end, at a URL of yours; tasks are then looked at only
@@ -154,31 +161,25 @@ class NanoBananaClient:
         transport: Transport | None = None,
     ) -> None:
         self._base_url = base_url or os.environ.get("APIXO_BASE_URL") or DEFAULT_BASE_URL
-        if model not in MODELS:
-            raise ValueError(f"model must be one of {', '.join(MODELS)}, not {model!r}")
-        _check_seconds(timeout=timeout, connect_patience=connect_patience)
-        _check_seconds(
-            optional=False,
-            request_timeout=request_timeout,
-            unknown_hold=unknown_hold,
-            stuck_after=stuck_after,
-        )
-        _check_limits(limits)
-        if not isinstance(polling, Polling):
-            raise TypeError(f"polling must be Polling, not {polling!r}")
-        if session is not None and not isinstance(session, aiohttp.ClientSession):
-            raise TypeError(f"session must be an aiohttp.ClientSession, not {session!r}")
-        if session is not None and session.closed:
-            raise ValueError("session is closed")
+        check_model(model)
+        _check_patience(timeout=timeout, connect_patience=connect_patience)
+        check_seconds("request_timeout", request_timeout)
+        check_seconds("unknown_hold", unknown_hold)
+        check_seconds("stuck_after", stuck_after)
+        check_flag("resubmit_unknown", resubmit_unknown)
+        check_flag("private_hosts", private_hosts)
+        check_kind("limits", limits, Limits)
+        check_kind("polling", polling, Polling)
+        check_session(session)
         self._root = api_root(self._base_url)
-        self._key = Secret("" if transport is not None else _key_from(api_key))
+        self._key = Secret() if transport is not None else key_from(api_key)
         self._model = model
         self._timeout = timeout
         self._resubmit_unknown = resubmit_unknown
         self._connections = Connections(session, proxy, ssl)
         self._hosts = HostRules(is_loopback(str(self._root.host)), private_hosts)
-        self._transport = transport
-        self._journal = _journal_from(journal)
+        self._transport = transport_from(transport)
+        self._journal = journal_from(journal)
         self._settings = Settings(
             base_url=self._base_url,
             limits=limits,
@@ -187,8 +188,8 @@ class NanoBananaClient:
             connect_patience=connect_patience,
             unknown_hold=unknown_hold,
             stuck_after=stuck_after,
-            webhooks=_webhooks_for(self._root, webhooks),
-            watch=_watch(telemetry),
+            webhooks=webhooks_for(self._root, webhooks),
+            watch=watch_from(telemetry),
         )
         self._downloads: Downloader | None = None
         self._closed = False
@@ -292,11 +293,13 @@ class NanoBananaClient:
             NotSubmittedError: with `bulk`, it was not sent; ``__cause__`` says why.
             SubmitUnknownError: it may have been accepted: the answer was lost.
             NanoBananaError: any of the others.
-            ValueError: `timeout` makes no sense.
+            ValueError: `timeout` or `resubmit_unknown` makes no sense.
         """
         engine = self._live()
         seconds = self._seconds(timeout)
-        generation = self._prepare(_request(prompt, fields), resubmit_unknown, bulk=bulk)
+        generation = self._prepare(
+            _request(prompt, fields), self._anew(resubmit_unknown), bulk=bulk
+        )
         engine.dispatcher.submit(generation)
         return await self._wait(generation.result, generation, seconds)
 
@@ -329,11 +332,13 @@ class NanoBananaClient:
             NotSubmittedError: with `bulk`, it was not sent; ``__cause__`` says why.
             SubmitUnknownError: it may have been accepted: the answer was lost.
             NanoBananaError: any of the others.
-            ValueError: `timeout` makes no sense.
+            ValueError: `timeout` or `resubmit_unknown` makes no sense.
         """
         engine = self._live()
         seconds = self._seconds(timeout)
-        generation = self._prepare(_request(prompt, fields), resubmit_unknown, bulk=bulk)
+        generation = self._prepare(
+            _request(prompt, fields), self._anew(resubmit_unknown), bulk=bulk
+        )
         generation.accepted = engine.loop.create_future()
         engine.dispatcher.submit(generation)
         await self._wait(generation.accepted, generation, seconds)
@@ -359,16 +364,17 @@ class NanoBananaClient:
 
         Raises:
             TypeError: `requests` is a single prompt, or nothing that can be iterated over.
-            ValueError: `timeout` makes no sense.
+            ValueError: `timeout` or `resubmit_unknown` makes no sense.
             NanoBananaError: what stopped this client: nothing is sent any more.
         """
         check_source(requests)
+        anew = self._anew(resubmit_unknown)
         watch = self._settings.watch
         caller = None if watch is None else watch.caller()
 
         def prepare(request: ImageRequest) -> Generation:
             engine.dispatcher.check()
-            return self._prepare(request, resubmit_unknown, bulk=True, caller=caller)
+            return self._prepare(request, anew, bulk=True, caller=caller)
 
         engine = self._live()
         return GenerateMany(engine, requests, prepare, self._seconds(timeout))
@@ -499,7 +505,7 @@ class NanoBananaClient:
 
     @limits.setter
     def limits(self, limits: Limits) -> None:
-        _check_limits(limits)
+        check_kind("limits", limits, Limits)
         if self._engine is not None and not self._closed:
             self._engine.change_limits(limits)
         self._settings = evolve(self._settings, limits=limits)
@@ -533,8 +539,10 @@ class NanoBananaClient:
 
         Raises:
             DownloadError: it could not be had; it is paid for, so try again.
+            TypeError: `result` is no `ImageResult`.
             ClientClosedError: the client is closed.
         """
+        check_kind("result", result, ImageResult)
         return (await self._download(result.urls[:1], result, path))[0]
 
     async def download_all(self, result: ImageResult, path: str | os.PathLike[str]) -> list[Path]:
@@ -544,8 +552,10 @@ class NanoBananaClient:
 
         Raises:
             DownloadError: one could not be had; it is paid for, so try again.
+            TypeError: `result` is no `ImageResult`.
             ClientClosedError: the client is closed.
         """
+        check_kind("result", result, ImageResult)
         return await self._download(result.urls, result, path)
 
     async def fetch(
@@ -639,7 +649,7 @@ class NanoBananaClient:
     def _prepare(
         self,
         request: ImageRequest,
-        resubmit_unknown: bool | None,
+        resubmit_unknown: bool,
         *,
         bulk: bool,
         caller: object = None,
@@ -653,9 +663,7 @@ class NanoBananaClient:
             asyncio.get_running_loop().time(),
             body=submit_body(request, spec),
             bulk=bulk,
-            resubmit_unknown=self._resubmit_unknown
-            if resubmit_unknown is None
-            else resubmit_unknown,
+            resubmit_unknown=resubmit_unknown,
         )
         if self._settings.watch is not None:
             generation.trace = self._settings.watch.began(generation, caller)
@@ -677,56 +685,20 @@ class NanoBananaClient:
     def _seconds(self, timeout: float | _Unset | None) -> float | None:
         if isinstance(timeout, _Unset):
             return self._timeout
-        _check_seconds(timeout=timeout)
+        _check_patience(timeout=timeout)
         return timeout
 
-
-def _journal_from(journal: Journal | str | os.PathLike[str] | None) -> Journal | None:
-    return SqliteJournal(Path(journal)) if isinstance(journal, str | os.PathLike) else journal
-
-
-def _webhooks_for(root: URL, webhooks: Webhooks | None) -> Webhooks | None:
-    if not isinstance(webhooks, Webhooks | None):
-        raise TypeError(f"webhooks must be Webhooks, not {type(webhooks).__name__}")
-    plain = webhooks is not None and webhooks.public_url.lower().startswith("http:")
-    if plain and not is_loopback(str(root.host)):
-        raise ValueError(
-            "public_url must be https: the API asks for it, and tokens could be read on the way. "
-            "http is for an API on this machine, such as the emulator"
-        )
-    return webhooks
+    def _anew(self, resubmit_unknown: bool | None) -> bool:
+        if resubmit_unknown is None:
+            return self._resubmit_unknown
+        check_flag("resubmit_unknown", resubmit_unknown)
+        return resubmit_unknown
 
 
-def _watch(telemetry: Observer | None) -> Watch | None:
-    if telemetry is None:
-        return None
-    if isinstance(telemetry, type) or not isinstance(telemetry, Observer):
-        raise TypeError(f"telemetry must be Telemetry(), not {telemetry!r}")
-    return Watch(telemetry)
-
-
-def _check_limits(limits: Limits) -> None:
-    if not isinstance(limits, Limits):
-        raise TypeError(f"limits must be Limits, not {limits!r}")
-
-
-def _check_seconds(*, optional: bool = True, **options: float | None) -> None:
-    for name, value in options.items():
-        if value is None and optional:
-            continue
-        if type(value) not in (int, float) or not 0 < (value or 0) < inf:
-            raise ValueError(f"{name} must be seconds above 0, not {value!r}")
-
-
-def _key_from(api_key: str | None) -> str:
-    if not isinstance(api_key, str | None):
-        raise TypeError(f"api_key must be a text, not {type(api_key).__name__}")
-    key = api_key or os.environ.get("APIXO_API_KEY", "")
-    if not key:
-        raise MissingKeyError("No API key: pass api_key= or set APIXO_API_KEY")
-    if not (key.isascii() and key.isprintable() and " " not in key):
-        raise MissingKeyError("The API key holds characters that no key has, a line end perhaps")
-    return key
+def _check_patience(**options: float | None) -> None:
+    for name, seconds in options.items():
+        if seconds is not None:
+            check_seconds(name, seconds)
 
 
 def _request(prompt: str | ImageRequest, fields: RequestFields) -> ImageRequest:

@@ -11,6 +11,8 @@ from typing import Any, Final, Self
 
 from attrs import Attribute, evolve, field, frozen
 
+from nanobanana_async._checks import flag
+
 __all__ = ["Limits"]
 
 _FEWEST_REQUESTS: Final = 2
@@ -25,11 +27,6 @@ def _whole_number_from(least: int) -> Any:
     return check
 
 
-def _yes_or_no(_: Any, attribute: Attribute[bool], value: Any) -> None:
-    if type(value) is not bool:
-        raise ValueError(f"{attribute.name} must be True or False, not {value!r}")
-
-
 @frozen
 class Limits:
     """Limits of an account, as the vendor states them. `ValueError` for what nobody could keep."""
@@ -38,7 +35,7 @@ class Limits:
     """Requests a minute, submits and status checks together; at least 2."""
     concurrent_tasks: int = field(default=1_000, validator=_whole_number_from(_FEWEST_TASKS))
     """Tasks running at once; at least 1."""
-    optimistic: bool = field(default=False, kw_only=True, validator=_yes_or_no)
+    optimistic: bool = field(default=False, kw_only=True, validator=flag)
     """Submit somewhat more than is known to be free, since tasks end before the client sees it: up
     to a sixth more throughput. The API refuses a few of these submits, at no cost; whether your
     account's terms allow that is for you to judge."""

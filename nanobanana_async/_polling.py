@@ -6,17 +6,10 @@ from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
 
+from nanobanana_async._checks import patience
 from nanobanana_async._service_times import ServiceTimes
 
 __all__ = ["Polling"]
-
-
-_DAY = 86_400.0
-
-
-def _positive(_: Any, attribute: Attribute[float], value: Any) -> None:
-    if type(value) not in (int, float) or not 0 < value <= _DAY:
-        raise ValueError(f"{attribute.name} must be seconds above 0, a day at most, not {value!r}")
 
 
 def _known(_: Any, __: Attribute[str], value: Any) -> None:
@@ -39,7 +32,7 @@ class Polling:
     strategy: Literal["learned", "stalest"] = field(default="learned", validator=_known)
     """``learned``: when a task is likely to have ended, by what was learned of its class.
     ``stalest``: in turn, the one that was not looked at for longest, at most once a second."""
-    price: float = field(default=0.1, validator=_positive)
+    price: float = field(default=0.1, validator=patience)
     """What a look is worth, in seconds of lag: with budget to spare, a lower price means earlier
     detection for more looks. ``stalest`` takes no notice."""
     service_times: ServiceTimes | None = field(default=None, validator=_learned, hash=False)

@@ -15,7 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.typedefs import StrOrURL
-from attrs import define, field, frozen
+from attrs import Attribute, define, field, frozen
 from yarl import URL
 
 from nanobanana_async._guarded import DownloadSessions, guarded_connector
@@ -69,13 +69,18 @@ def _checked_proxy(proxy: str | None) -> Secret | None:
     return Secret(proxy)
 
 
+def _tls(_: Any, __: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, SSLContext | bool | aiohttp.Fingerprint):
+        raise TypeError(f"ssl must be an ssl.SSLContext, True or False, not {value!r}")
+
+
 @frozen(eq=False, repr=False)
 class Connections:
     """How hosts are reached, as the user said; what is in `given` is used, never changed."""
 
     given: aiohttp.ClientSession | None = None
     proxy: str | None = field(default=None, converter=_checked_proxy)
-    ssl: SSLContext | bool = True
+    ssl: SSLContext | bool = field(default=True, validator=_tls)
 
     def api_session(self, root: URL) -> aiohttp.ClientSession:
         """Open the session for the API, which is below `root`.

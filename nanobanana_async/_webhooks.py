@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
+from nanobanana_async._checks import flag, patience
+
 __all__ = ["DeliveryRelay", "Webhooks"]
 
 _SHORTEST_SECRET: Final = 16
-_DAY: Final = 86_400.0
 
 
+@runtime_checkable
 class DeliveryRelay(Protocol):
     """Hands a delivery that reached the wrong process to the one that it is for.
 
@@ -74,9 +76,9 @@ def _public(_: Any, __: Attribute[str], value: Any) -> None:
         raise ValueError(fault)
 
 
-def _patience(_: Any, attribute: Attribute[float], value: Any) -> None:
-    if type(value) not in (int, float) or not 0 < value <= _DAY:
-        raise ValueError(f"{attribute.name} must be seconds above 0, a day at most, not {value!r}")
+def _relays(_: Any, __: Attribute[Any], value: Any) -> None:
+    if isinstance(value, type) or not isinstance(value, DeliveryRelay | None):
+        raise TypeError(f"relay must be a DeliveryRelay, not {value!r}")
 
 
 @frozen(kw_only=True)
@@ -89,11 +91,11 @@ class Webhooks:
     secret: bytes = field(converter=_secret_bytes, validator=_long_enough, repr=False)
     """Proves that a token is ours: 16 bytes at least, a text or bytes. The same one after a
     restart, and in all processes behind one URL."""
-    confirm: bool = False
+    confirm: bool = field(default=False, validator=flag)
     """Believe no delivery: each one only causes a status check, which takes a request."""
-    unknown_patience: float = field(default=180.0, validator=_patience)
+    unknown_patience: float = field(default=180.0, validator=patience)
     """Seconds for which a submit whose answer was lost waits for its delivery: the API repeats one
     for 210 s. Only then it is a `SubmitUnknownError`, or is sent again with `resubmit_unknown`. Its
     slot is free then, too (in place of `unknown_hold`): give it as long as your tasks take, at least."""
-    relay: DeliveryRelay | None = field(default=None, repr=False)
+    relay: DeliveryRelay | None = field(default=None, repr=False, validator=_relays)
     """Where deliveries for other processes go; without one they are answered 503 and come again."""

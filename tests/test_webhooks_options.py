@@ -34,6 +34,8 @@ GOOD: dict[str, Any] = {"public_url": "https://example.org/hooks/", "secret": "0
         ("unknown_patience", float("nan"), ValueError),
         ("unknown_patience", True, ValueError),
         ("unknown_patience", "180", ValueError),
+        ("confirm", "no", ValueError),
+        ("relay", "redis://", TypeError),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_named(
