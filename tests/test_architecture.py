@@ -19,6 +19,7 @@ PACKAGES = {"cli", "emulator", "telemetry", "testing", "webhooks"}
 # Lowest first. A module imports modules of lower ranks only; what stands in one row may import
 # nothing of that row.
 RANKS = [
+    {"_checks"},
     {
         "_callback",
         "_hosts",
@@ -62,7 +63,7 @@ RANKS = [
     },
     {"_expectation", "_polling", "_schedule", "_learned", "_stalest", "_journal_file"},
     {"_sqlite_journal", "_validation", "_changes", "_codec", "_failures", "_transport", "_hops"},
-    {"_generation", "_refusals", "_download"},
+    {"_generation", "_refusals", "_download", "_options"},
     {"_gateway", "_callbacks"},
     {"_tracker", "_attempts"},
     {"_submits"},
@@ -81,9 +82,9 @@ RANK = {module: rank for rank, modules in enumerate(RANKS) for module in modules
 
 # Libraries that a file of the core may use, beside the standard library and attrs.
 HOMES = {
-    "aiohttp": {"_transport", "_guarded", "_hops", "_client"},
+    "aiohttp": {"_transport", "_guarded", "_hops", "_client", "_options"},
     "cattrs": {"_codec"},
-    "yarl": {"_client", "_transport", "_guarded", "_hops"},
+    "yarl": {"_options", "_transport", "_guarded", "_hops"},
     "anyio": {"_storage", "_engine", "_slots"},
     "aiolimiter": {"_pacer"},
 }
