@@ -16,16 +16,30 @@ if TYPE_CHECKING:
 _CONNECT_PATIENCE: Final = 10.0
 """Seconds: whoever typed a command waits in front of it."""
 
+
+def _not_empty(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    """Refuse a variable of the shell that is not set: the vendor would be meant without a word."""
+    if text == "":
+        raise click.BadParameter("an empty text is no address")
+    return text
+
+
 address_options = options(
     click.option(
         "--base-url",
         metavar="URL",
+        callback=_not_empty,
         help="The API's address; APIXO_BASE_URL, or the vendor's.",
     ),
     click.option(
-        "--proxy", metavar="URL", help="HTTP proxy, such as http://proxy:3128; or HTTPS_PROXY."
+        "--proxy",
+        metavar="URL",
+        callback=_not_empty,
+        help="HTTP proxy, such as http://proxy:3128; or HTTPS_PROXY.",
     ),
 )
+
+_GO_ON: Final = ("out", "model", "base_url", "proxy", "private_hosts")
 
 api_options = options(
     address_options,
@@ -85,12 +99,24 @@ def client_of(given: Mapping[str, Any]) -> NanoBananaClient:
         raise click.UsageError(str(error)) from None
 
 
-def typed_again(ctx: click.Context, *names: str) -> list[str]:
-    """Return those of the options that were given, for a command that goes on."""
+def check_model(model: str | None) -> None:
+    """Refuse one that the API does not have: of a task it would be asked in vain.
+
+    Raises:
+        click.UsageError: it does not have it.
+    """
+    from nanobanana_async import MODELS  # noqa: PLC0415 - slow, not for --help
+
+    if model is not None and model not in MODELS:
+        raise click.UsageError(f"--model {model}: there are {', '.join(MODELS)}")
+
+
+def typed_again(ctx: click.Context) -> list[str]:
+    """Return those of the options that were given which the command needs that goes on."""
     again: list[str] = []
     for parameter in ctx.command.params:
         given = ctx.get_parameter_source(str(parameter.name))
-        if parameter.name in names and given is click.core.ParameterSource.COMMANDLINE:
+        if parameter.name in _GO_ON and given is click.core.ParameterSource.COMMANDLINE:
             value = ctx.params[str(parameter.name)]
             again += [parameter.opts[0]] if value is True else [parameter.opts[0], str(value)]
     return again

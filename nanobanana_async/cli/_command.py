@@ -5,6 +5,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from nanobanana_async.cli._unheard import heard
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _DEBUG: Final = "nanobanana_async.debug"
@@ -28,6 +30,11 @@ class Command(click.Command):
         """Take click's arguments."""
         super().__init__(*args, **options)
         self.params.append(debug_option())
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse them; what `--help` says is heard, or the command ends."""
+        with heard():
+            return super().parse_args(ctx, args)
 
 
 def debug_option() -> click.Option:

@@ -16,9 +16,9 @@ from nanobanana_async.cli._emulator import emulator
 from nanobanana_async.cli._generate import generate, submit
 from nanobanana_async.cli._report_page import report
 from nanobanana_async.cli._tasks import download, status, wait
+from nanobanana_async.cli._unheard import heard, noted
 
 _INTERRUPTED: Final = 130
-_UNHEARD: Final = 1
 _NOT_OURS: Final = (
     click.ClickException,
     click.exceptions.Exit,
@@ -47,13 +47,23 @@ class OneLineErrors(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for; what ends it becomes a line and an exit code."""
         try:
-            return super().invoke(ctx)
+            code = super().invoke(ctx)
         except _NOT_OURS:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, a person reads it
             from nanobanana_async.cli._errors import fail  # noqa: PLC0415 - slow, not for --help
 
             return fail(error, debug=debugging(ctx))
+        unheard = noted(ctx)
+        if unheard is None:
+            return code
+        unheard.show()
+        return code or unheard.exit_code
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse them; what `--help` and `--version` say is heard, or the command ends."""
+        with heard():
+            return super().parse_args(ctx, args)
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run and exit: 2 for wrong options, 130 where it was interrupted before it began."""
@@ -62,9 +72,6 @@ class OneLineErrors(click.Group):
         except click.ClickException as error:
             click.echo(f"Error: {error.format_message()}{_hint(error)}", err=True)
             sys.exit(error.exit_code)
-        except OSError as error:  # of `--help`: what happens in commands ends in `invoke`
-            click.echo(f"Error: standard output: {error.strerror}", err=True)
-            sys.exit(_UNHEARD)
         except click.Abort:
             sys.exit(_INTERRUPTED)
         sys.exit(code or 0)
@@ -106,7 +113,8 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 def nanobanana(ctx: click.Context) -> None:
     """Generate thousands of Nano Banana 2 pictures at once, at the limit and never past it."""
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        with heard():
+            click.echo(ctx.get_help())
 
 
 _ONE_BY_ONE: Final = (generate, submit, status, wait, download)

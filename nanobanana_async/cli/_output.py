@@ -1,12 +1,11 @@
 """What a command says, where perhaps nobody listens any more.
 
-A pipe that was closed (`| head -1`), a disk that is full: the work goes on, and goes on without a word.
+A pipe that was closed (`| head -1`), a disk that is full: the work goes on all the same.
 """
 
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -14,16 +13,17 @@ import click
 from attrs import define
 
 from nanobanana_async.cli._display import Display
+from nanobanana_async.cli._unheard import heard, note, silence_if_broken
 
 T = TypeVar("T")
 
 
 def put(text: str) -> bool:
-    """Write a line to stdout; False where that cannot be done."""
+    """Write a line to stdout; False where that cannot be done, which the command's end then says."""
     try:
         _echo(text, err=False)
-    except OSError:
-        _silence_if_broken(sys.stdout)
+    except OSError as error:
+        note(error)
         return False
     return True
 
@@ -32,9 +32,11 @@ def answer(text: str) -> None:
     """Write a line to stdout for a command that has nothing else to do.
 
     Raises:
-        OSError: that cannot be done.
+        Unheard: that cannot be done.
+        BrokenPipeError: nobody reads on.
     """
-    _echo(text, err=False)
+    with heard():
+        _echo(text, err=False)
 
 
 def complain(text: str) -> None:
@@ -90,15 +92,4 @@ def _heard_or_not() -> Iterator[None]:
         yield
     except OSError:
         for stream in (sys.stdout, sys.stderr):
-            _silence_if_broken(stream)
-
-
-def _silence_if_broken(stream: object) -> None:
-    """Lead it to nowhere, as else Python would stumble over the rest in its buffer at the end."""
-    try:
-        stream.flush()  # type: ignore[attr-defined]
-    except OSError:
-        with suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
-            os.dup2(nowhere.fileno(), stream.fileno())  # type: ignore[attr-defined]
-    except (AttributeError, ValueError):
-        pass  # None or closed: it was taken from us before we began
+            silence_if_broken(stream)

@@ -114,5 +114,8 @@ request_options = options(
 
 
 def fields_of(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those fields of a request that were given, and `image_files`."""
-    return {name: given[name] for name in _FIELDS if given[name]}
+    """Return those fields of a request that were given, and `image_files`.
+
+    Empty texts too, for the rules to refuse: a variable of the shell that is not set is no default.
+    """
+    return {name: given[name] for name in _FIELDS if given[name] not in (None, False, ())}

@@ -11,23 +11,27 @@ from nanobanana_async.cli._display import Display
 class Said(logging.Handler):
     """Takes the library's warnings while a command runs."""
 
-    def __init__(self, display: Display[Any]) -> None:
-        """Say them on this display."""
+    def __init__(self, display: Display[Any], *, of_tasks: bool = True) -> None:
+        """Say them on this display, those about single tasks only where somebody waits for these."""
         super().__init__(logging.WARNING)
         self._display = display
+        self._of_tasks = of_tasks
         self.left = False
         """True once nobody waits for anything any more: then nothing that happens is news."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say it, but for the tasks that run on: the command names them itself."""
-        if not (self.left or hasattr(record, "task_ids")):
+        left_out = hasattr(record, "task_ids") or (
+            hasattr(record, "task_id") and not self._of_tasks and record.levelno < logging.ERROR
+        )
+        if not (self.left or left_out):
             self._display.say(record.getMessage())
 
 
 @contextmanager
-def said_by(display: Display[Any]) -> Iterator[Said]:
+def said_by(display: Display[Any], *, of_tasks: bool = True) -> Iterator[Said]:
     """Have the library's warnings said for as long as `with` lasts."""
-    said, logger = Said(display), logging.getLogger("nanobanana_async")
+    said, logger = Said(display, of_tasks=of_tasks), logging.getLogger("nanobanana_async")
     before, logger.propagate = logger.propagate, False
     logger.addHandler(said)
     try:

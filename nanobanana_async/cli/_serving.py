@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from nanobanana_async.cli._output import answer
 from nanobanana_async.cli._report import emulator_report
 from nanobanana_async.cli._signals import first_signal
 from nanobanana_async.emulator import Emulator
@@ -38,6 +39,6 @@ async def _enter(stack: AsyncExitStack, settings: dict[str, Any]) -> Emulator:
 
 
 def _announce(url: str, key: str) -> None:
-    # click.echo flushes: whoever reads a pipe has the lines before the first request.
-    click.echo(f"export APIXO_API_KEY={quote(key)}\nexport APIXO_BASE_URL={quote(url)}")
+    # At once: whoever reads a pipe has the lines before the first request.
+    answer(f"export APIXO_API_KEY={quote(key)}\nexport APIXO_BASE_URL={quote(url)}")
     click.echo("The emulator is running. Stop it with Ctrl-C.", err=True)

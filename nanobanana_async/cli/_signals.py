@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -17,25 +17,8 @@ def first_signal() -> Iterator[asyncio.Future[signal.Signals]]:
     """Yield a future of the first signal; the second one acts as if nobody listened."""
     loop = asyncio.get_running_loop()
     caught: asyncio.Future[signal.Signals] = loop.create_future()
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def settle(number: int) -> None:
-        if not caught.done():
-            caught.set_result(signal.Signals(number))
-
-    def notice(number: int, _: FrameType | None) -> None:
-        restore()
-        loop.call_soon_threadsafe(settle, number)
-
-    # Not `loop.add_signal_handler`, which Windows does not have.
-    before = {number: signal.signal(number, notice) for number in _SIGNALS}
-    try:
+    with _heeded(lambda number: loop.call_soon_threadsafe(_settle, [caught], number), most=1):
         yield caught
-    finally:
-        restore()
 
 
 @define
@@ -54,19 +37,49 @@ def signals() -> Iterator[Pressed]:
     """
     loop = asyncio.get_running_loop()
     pressed = Pressed(loop.create_future(), loop.create_future())
-
-    def settle(number: int) -> None:
-        for future in (pressed.first, pressed.second):
-            if not future.done():
-                future.set_result(signal.Signals(number))
-                return
-
-    def notice(number: int, _: FrameType | None) -> None:
-        loop.call_soon_threadsafe(settle, number)
-
-    before = {number: signal.signal(number, notice) for number in _SIGNALS}
-    try:
+    futures = [pressed.first, pressed.second]
+    with _heeded(lambda number: loop.call_soon_threadsafe(_settle, futures, number)):
         yield pressed
-    finally:
+
+
+@contextmanager
+def noted_signal() -> Iterator[list[signal.Signals]]:
+    """Yield a list that the first signal is put into; the second acts as if nobody listened.
+
+    For what blocks without an event loop: it goes on blocking.
+    """
+    caught: list[signal.Signals] = []
+    with _heeded(caught.append, most=1):
+        yield caught
+
+
+@contextmanager
+def _heeded(notice: Callable[[signal.Signals], object], most: int | None = None) -> Iterator[None]:
+    """Have each signal noticed; after `most` of them the next acts as before."""
+    count = 0
+
+    def restore() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+    def handle(number: int, _: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+        if count == most:
+            restore()
+        notice(signal.Signals(number))
+
+    # Not `loop.add_signal_handler`, which Windows does not have.
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _settle(futures: list[asyncio.Future[signal.Signals]], number: signal.Signals) -> None:
+    """Give a signal to the first of these that has none."""
+    for future in futures:
+        if not future.done():
+            future.set_result(number)
+            return

@@ -1,4 +1,4 @@
-"""`nanobanana wait`, `download` and `status`: options only; what happens is in `jobs/_commands.py`, `_look`."""
+"""`nanobanana wait`, `download` and `status`: options only; what happens is in `jobs/`."""
 
 from typing import Any, Final
 

@@ -33,7 +33,7 @@ def test_a_picture_into_a_file(nanobanana_emulator: EmulatorThread) -> None:
     done = run("generate", "a cat", "-o", "new/cat.png", "--aspect-ratio", "3:2")
     assert (done.exit_code, done.stdout) == (0, "new/cat.png\n")
     assert Path("new/cat.png").read_bytes().startswith(PNG)
-    assert "a cat: in line\n" in done.stderr
+    assert "a cat: submitting\n" in done.stderr
     assert nanobanana_emulator.ledger().accepted == 1
 
 
@@ -53,7 +53,7 @@ def test_pictures_in_a_folder_have_the_names_of_their_prompts(folder: Path) -> N
 
 
 def test_prompts_from_standard_input(nanobanana_emulator: EmulatorThread) -> None:
-    done = run("generate", "-", "-o", "out/", stdin="a cat\r\n\n  a dog\n")
+    done = run("generate", "-", "-o", "out/", stdin=b"\xef\xbb\xbfa cat\r\n\n  a dog\n")
     assert done.exit_code == 0
     assert nanobanana_emulator.ledger().accepted_by_prompt == {"a cat": 1, "a dog": 1}
 
@@ -99,6 +99,14 @@ def test_a_submit_whose_answer_was_lost_is_named(nanobanana_emulator: EmulatorTh
         (["a", "--image-url", "none.png"], "image_urls[0]='none.png': must be an http"),
         (["a", "--proxy", "nonsense"], "proxy"),
         (["a", "--base-url", "nonsense"], "base_url"),
+        (["a", "--base-url", ""], "an empty text is no address"),
+        (["a", "--proxy", ""], "an empty text is no address"),
+        (["a", "--resolution", ""], "resolution='': must be one of 1K"),
+        (["a", "--aspect-ratio", ""], "aspect_ratio='': must be one of"),
+        (["a", "--model", ""], "model='': must be one of"),
+        (["a", "--callback-url", ""], "callback_url='': must be a public https"),
+        (["a", "--extra", ""], "--extra is no JSON"),
+        (["a", "-o", "mine/x.png"], "mine is a file, not a folder"),
         (["-"], "no prompt on standard input"),
         ([], "Missing argument 'PROMPT...'"),
     ],
@@ -106,6 +114,7 @@ def test_a_submit_whose_answer_was_lost_is_named(nanobanana_emulator: EmulatorTh
 def test_what_is_at_fault_is_said_before_anything_is_sent(
     arguments: list[str], says: str, nanobanana_emulator: EmulatorThread
 ) -> None:
+    Path("mine").touch()
     done = run("generate", *arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert says in done.stderr
@@ -148,6 +157,28 @@ def test_when_the_time_is_over_what_runs_is_named(nanobanana_emulator: EmulatorT
     assert done.stderr.endswith(
         f"The time is over.\n1 task is still running. To go on: nanobanana wait {task_id} -o x\n"
     )
+
+
+@pytest.mark.nanobanana(service=LogNormal(1000, 0.1))
+def test_the_command_that_goes_on_has_the_options_that_it_needs() -> None:
+    options = ["--model", "nano-banana", "--private-hosts", "--proxy", "http://me:mine@127.0.0.1:1"]
+    done = run("generate", "a cat", "--timeout", "0.3", *options[:3])
+    assert done.stderr.endswith(" --model nano-banana --private-hosts\n")
+    assert run("wait", "task_1", "--timeout", "0.1", *options).stderr.endswith(
+        "nanobanana wait task_1 --model nano-banana --private-hosts "
+        "--proxy http://USER:PASSWORD@127.0.0.1:1\n"
+    )
+
+
+def test_a_name_that_file_names_here_cannot_hold(
+    monkeypatch: pytest.MonkeyPatch, nanobanana_emulator: EmulatorThread
+) -> None:
+    """Where the locale is not UTF-8."""
+    monkeypatch.setattr("os.fsencode", lambda name: name.encode("latin-1"))
+    done = run("generate", "蟹", "Bär", "--quiet")
+    assert done.exit_code == 0
+    bear, crab = sorted(done.stdout.splitlines())
+    assert (bear, crab[:-4] in nanobanana_emulator.ledger().task_ids) == ("bär.png", True)
 
 
 @pytest.mark.nanobanana(service=LogNormal(2000, 0.1), latency=0.5)

@@ -1,6 +1,7 @@
 """How jobs are shown: in a terminal, as lines, as JSON; pure."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -13,6 +14,7 @@ from nanobanana_async import (
     ImageRequest,
     NanoBananaError,
     NotSubmittedError,
+    QueueTimeoutError,
     SubmitUnknownError,
     TaskFailedError,
     TaskNotFoundError,
@@ -20,12 +22,13 @@ from nanobanana_async import (
 )
 from nanobanana_async.cli._errors import exit_code, sentence
 from nanobanana_async.cli.jobs._display import JobLines
-from nanobanana_async.cli.jobs._job import DOWNLOADING, IN_LINE, End, Job
+from nanobanana_async.cli.jobs._end import JobsEnd
+from nanobanana_async.cli.jobs._job import ASKED, DOWNLOADING, SUBMITTING, End, Job
 from nanobanana_async.cli.jobs._picture import picture
 from nanobanana_async.cli.jobs._view import JobsView
 
 
-def job(name: str, state: str = IN_LINE, *, over: bool = False) -> Job:
+def job(name: str, state: str = SUBMITTING, *, over: bool = False) -> Job:
     return Job(ImageRequest(name), state=state, since=1.0, over=over)
 
 
@@ -37,13 +40,13 @@ def drawn(view: JobsView, width: int) -> str:
 
 
 def test_those_that_are_finished_soonest_stand_in_front() -> None:
-    states = [IN_LINE, "pending", "dreaming", DOWNLOADING, "processing", "submitted"]
+    states = [SUBMITTING, "pending", "dreaming", DOWNLOADING, "processing", "submitted"]
     view = JobsView([job(state, state) for state in states], 0.0, 0.0)
     in_order = [one.state for one in view.furthest(9)]
-    assert in_order == [DOWNLOADING, "dreaming", "processing", "pending", "submitted", IN_LINE]
+    assert in_order == [DOWNLOADING, "dreaming", "processing", "pending", "submitted", SUBMITTING]
 
 
-@pytest.mark.parametrize("width", [80, 60])
+@pytest.mark.parametrize("width", [80, 60, 40])
 def test_the_picture_of_many_fits(width: int) -> None:
     many = [
         job(f"picture {number}\nof a very long prompt" * 5, "processing") for number in range(30)
@@ -51,10 +54,17 @@ def test_the_picture_of_many_fits(width: int) -> None:
     shown = drawn(JobsView([*many, job("done", over=True)], 13.0, 14.0), width)
     lines = shown.splitlines()
     assert len(lines) == 12
-    assert max(map(len, lines)) <= width
+    assert max(len(line.rstrip()) for line in lines) <= width - 3  # room for ^C
+    assert "processing" in lines[0]
     assert "12 s" in lines[0]
     assert lines[-2].startswith("… and 20 more")
     assert "1 of 31" in lines[-1]
+
+
+def test_the_picture_of_few_says_nothing_of_more() -> None:
+    shown = drawn(JobsView([job("a cat"), job("a dog")], 3.0, 3.0), 80).splitlines()
+    assert len(shown) == 3
+    assert "0 of 2" in shown[-1]
 
 
 def test_the_picture_of_none_is_not_even_a_line() -> None:
@@ -63,14 +73,14 @@ def test_the_picture_of_none_is_not_even_a_line() -> None:
 
 def test_few_jobs_have_a_line_a_step(capsys: pytest.CaptureFixture[str]) -> None:
     lines, one = JobLines(), job("a  cat\nwith a hat")
-    for state, task_id in ((IN_LINE, None), (IN_LINE, None), ("processing", "task_1")):
+    for state, task_id in ((SUBMITTING, None), (SUBMITTING, None), ("processing", "task_1")):
         one.state, one.task_id = state, task_id
         lines.show(JobsView([one], 0.0, 0.0))
     one.over = True
     lines.show(JobsView([one], 0.0, 0.0))
     assert capsys.readouterr() == (
         "",
-        "a cat with a hat: in line\na cat with a hat: processing task_1\n",
+        "a cat with a hat: submitting\na cat with a hat: processing task_1\n",
     )
 
 
@@ -80,7 +90,7 @@ def test_many_jobs_have_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) 
     for seconds in (0.0, 4.0, 5.0, 6.0, 10.0):
         lines.show(JobsView(many, 0.0, seconds))
     assert capsys.readouterr().err == (
-        "5 s: 1 of 1,200, 1,199 in line\n10 s: 1 of 1,200, 1,199 in line\n"
+        "5 s: 1 of 1,200, 1,199 submitting\n10 s: 1 of 1,200, 1,199 submitting\n"
     )
 
 
@@ -98,12 +108,54 @@ def test_many_jobs_have_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) 
         (NotSubmittedError("x"), False, End.NOT_SUBMITTED),
         (AuthenticationError("x"), False, End.REFUSED),
         (AuthenticationError("x"), True, End.RUNNING),
+        (QueueTimeoutError("x"), False, End.NOT_SUBMITTED),
     ],
 )
 def test_what_has_become_of_a_job(error: NanoBananaError | None, accepted: bool, end: End) -> None:
     one = Job(task_id="t" if accepted else None, error=error)
     assert one.end is end
     assert one.as_json()["state"] == end.value
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (None, End.UNANSWERED),
+        (ClientClosedError("x", task_id="t"), End.UNANSWERED),
+        (AuthenticationError("x"), End.UNANSWERED),
+        (APIConnectionError("x"), End.UNANSWERED),
+        (TaskNotFoundError("x", task_id="t"), End.NOT_FOUND),
+    ],
+)
+def test_what_nobody_told_of_is_not_said_to_run(error: NanoBananaError | None, end: End) -> None:
+    assert Job(task_id="t", state=ASKED, error=error).end is end
+
+
+def test_that_the_command_has_ended_is_no_error_of_what_runs() -> None:
+    closed = Job(task_id="t", error=ClientClosedError("x", task_id="t"))
+    assert (closed.as_json()["state"], closed.as_json()["error"]) == ("running", None)
+
+
+def test_once_stdout_has_failed_nothing_counts_as_heard(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is written then goes nowhere, and that succeeds."""
+    answers = iter([True, False, True])
+    monkeypatch.setattr("nanobanana_async.cli.jobs._end.put", lambda _: next(answers))
+    end = JobsEnd(wanted=End.RUNNING)
+    jobs = [Job(ImageRequest("x"), f"task_{number}", over=True) for number in (1, 2, 3)]
+    for one in jobs:
+        end.over(one, print)
+    assert end.end(jobs, None, in_time=True) == 1
+    assert "2 tasks are still running. To go on: nanobanana wait task_2 task_3" in (
+        capsys.readouterr().err
+    )
+
+
+def test_results_stand_above_what_moves(capsys: pytest.CaptureFixture[str]) -> None:
+    end = JobsEnd(above=JobLines())
+    end.over(Job(ImageRequest("x"), "task_1", files=[Path("x.png")], over=True), print)
+    assert capsys.readouterr() == ("", "x.png\n")
 
 
 def caused(error: NanoBananaError, cause: Exception) -> NanoBananaError:

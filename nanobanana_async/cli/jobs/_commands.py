@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from nanobanana_async import ImageRequest, NanoBananaClient
-from nanobanana_async.cli._client_options import client_of, typed_again
+from nanobanana_async.cli._client_options import check_model, client_of, typed_again
 from nanobanana_async.cli._command import debugging
 from nanobanana_async.cli._display import in_terminal
 from nanobanana_async.cli._output import complain
@@ -17,15 +17,14 @@ from nanobanana_async.cli._request_options import fields_of
 from nanobanana_async.cli.jobs._display import jobs_display
 from nanobanana_async.cli.jobs._end import JobsEnd
 from nanobanana_async.cli.jobs._follow import Following
+from nanobanana_async.cli.jobs._ids import task_ids_of
 from nanobanana_async.cli.jobs._job import ASKED, End, Job
 from nanobanana_async.cli.jobs._place import Place, place_of
-from nanobanana_async.cli.jobs._requests import requests_of, task_ids_of
+from nanobanana_async.cli.jobs._requests import requests_of
 from nanobanana_async.cli.jobs._run import JobsRun
 
 _MOST_SHOWN: Final = 5
 """Pictures that are opened one by one; of more, their folder is."""
-_GO_ON: Final = ("out", "model", "base_url", "proxy", "private_hosts")
-"""Options that the command needs which goes on."""
 
 _Work = Callable[[Following, Job], Awaitable[None]]
 
@@ -60,11 +59,11 @@ def _requests(
     given: Mapping[str, Any], output_format: str | None
 ) -> tuple[list[ImageRequest], NanoBananaClient]:
     """Return what is asked for, and a client for it."""
-    fields = fields_of(given)
-    asked = fields.setdefault("output_format", output_format)
+    fields = {"output_format": output_format} | fields_of(given)
     client = client_of(given)
     requests = requests_of(given["prompts"], fields, client)
     if output_format not in (None, requests[0].output_format):
+        asked = given["output_format"]
         raise click.UsageError(f"--output-format {asked}, but {given['out']} is no such name")
     return requests, client
 
@@ -72,7 +71,8 @@ def _requests(
 def _known(ctx: click.Context, work: _Work) -> int:
     given = ctx.params
     client, place = client_of(given), place_of(given["out"])
-    jobs = [Job(task_id=task_id, state=ASKED) for task_id in task_ids_of(given["task_ids"])]
+    check_model(given["model"])
+    jobs = [Job(task_id=task_id, state=ASKED) for task_id in task_ids_of(ctx)]
     place.prepare(len(jobs))
     return _run(ctx, jobs, Following(client, place, given["model"]), work)
 
@@ -92,7 +92,7 @@ def _run(
         as_json=given["as_json"],
         above=display if in_terminal() else None,
         debug=debugging(ctx),
-        again=typed_again(ctx, *_GO_ON),
+        again=typed_again(ctx),
     )
     run = JobsRun(following.client, jobs, display, end, given["timeout"])
     code = asyncio.run(run.run(partial(work, following)))

@@ -15,7 +15,12 @@ from nanobanana_async.cli._words import command
 from nanobanana_async.cli.jobs._display import short
 from nanobanana_async.cli.jobs._job import End, Job
 
-_AGAIN: Final = {End.RUNNING: "wait", End.NO_FILE: "download"}
+_LEFT: Final = {
+    End.RUNNING: ("wait", "still running"),
+    End.NO_FILE: ("download", "ready, and paid for"),
+    End.UNANSWERED: ("wait", "without an answer so far (an unknown id takes half a minute)"),
+}
+"""What may be paid for and is not here: the command that goes on, and how it is said."""
 
 
 @define(kw_only=True)
@@ -33,6 +38,11 @@ class JobsEnd:
     _unheard: set[Job] = field(factory=set, init=False)
     """Whose results nobody could be told: stdout is closed, or full."""
 
+    @property
+    def waits(self) -> bool:
+        """True where what becomes of the tasks matters to whoever typed the command."""
+        return self.wanted is not End.RUNNING
+
     def over(self, job: Job, say: Callable[[str], None]) -> None:
         """Say what has become of a job: results to stdout, failures by `say`."""
         for line in self._lines(job):
@@ -46,10 +56,7 @@ class JobsEnd:
     def end(self, jobs: Sequence[Job], signalled: int | None, *, in_time: bool) -> int:
         """Say what is left and how to go on; return the exit code."""
         stopped_by = next((job.error for job in jobs if _stops(job.error)), None)
-        if self._unheard and self.wanted is End.RUNNING:
-            complain("Error: standard output cannot be written to.")
-            code = MISSING
-        elif stopped_by is not None:
+        if stopped_by is not None:
             code = fail(stopped_by, debug=self.debug)
         elif signalled is not None:
             complain("Stopped.")
@@ -59,21 +66,19 @@ class JobsEnd:
             code = RUNNING
         else:
             code = self._code(jobs)
+        if self._unheard and self.wanted is End.RUNNING:
+            code = code or MISSING  # ids that nobody got, even where it was a pipe that was closed
         self.tell_how_to_go_on(jobs)
         return code
 
     def tell_how_to_go_on(self, jobs: Sequence[Job]) -> None:
-        """Name what runs on, or is ready and not here, with the command that fetches it."""
-        for end, verb in _AGAIN.items():
-            named = {job for job in jobs if end is self.wanted} - self._unheard
-            ids = [job.task_id for job in jobs if job.end is end and job not in named]
+        """Name what may be paid for and is not here, with the command that fetches it."""
+        for end, (verb, what) in _LEFT.items():
+            unsaid = self._unheard if end is self.wanted else jobs
+            ids = [job.task_id for job in jobs if job.end is end and job in unsaid]
             if ids:
-                what = "still running" if end is End.RUNNING else "ready, and paid for"
                 typed = command(verb, arguments=[*map(str, ids), *self.again])
                 complain(f"{_tasks(len(ids))} {what}. To go on: {typed}")
-        unanswered = sum(job.end is End.UNANSWERED for job in jobs)
-        if unanswered:
-            complain(f"{unanswered:,} not told of so far; an unknown id takes half a minute.")
         unsent = sum(job.end is End.NOT_SUBMITTED for job in jobs)
         if unsent:
             complain(f"{unsent:,} not submitted; nothing was paid for them.")

@@ -20,13 +20,13 @@ from nanobanana_async import (
     TaskStuckError,
 )
 
-IN_LINE: Final = "in line"
+SUBMITTING: Final = "submitting"
 ASKED: Final = "asked about"
 DOWNLOADING: Final = "downloading"
 
 
 class End(Enum):
-    """What has become of it, in the words of `--json`."""
+    """What has become of it, in the words of `--json`; docs/howto/command-line.md explains them."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -52,7 +52,7 @@ class Job:
     request: ImageRequest | None = None
     """None of a task that is known by its id."""
     task_id: str | None = None
-    state: str = IN_LINE
+    state: str = SUBMITTING
     """In words; the API's own while it runs there."""
     since: float = 0.0
     """When it got there, on the loop's clock."""
@@ -81,7 +81,7 @@ class Job:
             return End.SUCCEEDED
         if self.result is not None:
             return End.NO_FILE
-        if self.state == ASKED and isinstance(self.error, ClientClosedError | None):
+        if self.state == ASKED and not isinstance(self.error, TaskError | TaskNotFoundError):
             return End.UNANSWERED
         if self.error is not None:
             return _ended_by(self.error, accepted=self.task_id is not None)
@@ -100,7 +100,8 @@ class Job:
             "urls": list(result.urls) if result else [],
             "expires_at": expires.isoformat() if expires else None,
             "processing_time": result.processing_time if result else None,
-            "error": str(error) if error else None,
+            # That this command closed its client is no error of a task that runs.
+            "error": None if isinstance(error, ClientClosedError | None) else str(error),
         }
 
 

@@ -64,6 +64,8 @@ class Place:
                 f"{pictures:,} pictures need a folder, such as -o {self.path.stem}/"
             )
         folder = self.path.parent if self.is_file else self.path
+        if folder.exists() and not folder.is_dir():
+            raise click.UsageError(f"{folder} is a file, not a folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with TemporaryFile(dir=folder):
@@ -83,6 +85,7 @@ class Place:
         ending = Path(result.urls[0].partition("?")[0]).suffix.lower()
         ending = ending if ending in _ENDINGS else ".png"
         stem = _NAME.sub("-", name)[:_LONGEST].strip("-").lower() or "picture"
+        stem = stem if _can_be_named(stem) else result.task_id
         numbers = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
         free = next(
             path for path in (self.path / f"{n}{ending}" for n in numbers) if self._free(path)
@@ -92,3 +95,12 @@ class Place:
 
     def _free(self, path: Path) -> bool:
         return path not in self._taken and not os.path.lexists(path)
+
+
+def _can_be_named(name: str) -> bool:
+    """Tell whether file names here can hold it: where the locale is not UTF-8, not all can."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,8 +1,7 @@
-"""From what was typed to requests that keep every rule, and to task ids."""
+"""From what was typed to requests that keep every rule."""
 
 import json
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ from attrs import evolve
 
 from nanobanana_async import ImageRequest, NanoBananaClient
 from nanobanana_async.cli.jobs._references import as_extra
+from nanobanana_async.cli.jobs._typed import spread
 
 
 def requests_of(
@@ -21,7 +21,7 @@ def requests_of(
         click.UsageError: there is no prompt, or an option makes no sense.
         InvalidRequestError: a rule of the API is broken.
     """
-    texts = list(_texts(prompts))
+    texts = list(spread(prompts))
     if not texts:
         raise click.UsageError("no prompt on standard input")
     if any(text and not text.strip() for text in texts):
@@ -33,37 +33,6 @@ def requests_of(
     for request in requests:
         client.check(request)
     return requests
-
-
-def task_ids_of(task_ids: Sequence[str]) -> list[str]:
-    """Return the ids, each once.
-
-    Raises:
-        click.UsageError: there is none.
-    """
-    known = list(dict.fromkeys(filter(None, _texts(task_ids))))
-    if not known:
-        raise click.UsageError("no task id: neither typed nor on standard input")
-    return known
-
-
-def _lines_of_stdin() -> Iterator[str]:
-    if sys.stdin is None:  # closed by whoever started us
-        return
-    sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")  # type: ignore[union-attr]
-    try:
-        yield from filter(None, map(str.strip, sys.stdin))
-    except UnicodeDecodeError:
-        raise click.UsageError("standard input is no text in UTF-8") from None
-
-
-def _texts(typed: Iterable[str]) -> Iterator[str]:
-    """Yield what was typed; in place of a - the lines of standard input that hold something."""
-    for text in typed:
-        if text == "-":
-            yield from _lines_of_stdin()
-        else:
-            yield text
 
 
 def _template(fields: Mapping[str, Any]) -> ImageRequest:

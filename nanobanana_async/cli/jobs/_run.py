@@ -4,6 +4,7 @@ import asyncio
 import signal
 from asyncio import FIRST_COMPLETED
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any, Final
 
 from attrs import define, field
@@ -19,6 +20,8 @@ from nanobanana_async.cli.jobs._view import JobsView
 
 _GRACE: Final = 5.0
 """Seconds for jobs to note what the closed client tells them."""
+_UNNOTICED: Final = 1.0
+"""Seconds for which nobody wonders why Ctrl-C does nothing."""
 
 
 @define
@@ -32,50 +35,57 @@ class JobsRun:
     timeout: float | None = None
     """Seconds for all of them."""
     _tasks: dict[Job, asyncio.Task[None]] = field(factory=dict, init=False)
-    _told: set[Job] = field(factory=set, init=False)
+    _began: float = field(default=0.0, init=False)
 
     async def run(self, step: Step) -> int:
         """Take each job's step, all at once; return the exit code."""
-        with signals() as pressed, said_by(self.display):
+        loop = asyncio.get_running_loop()
+        with signals() as pressed, said_by(self.display, of_tasks=self.end.waits):
             async with self.client:
+                self._began = loop.time()
                 for job in self.jobs:
-                    job.since = asyncio.get_running_loop().time()
-                self._tasks = {job: asyncio.create_task(take(step, job)) for job in self.jobs}
-                work = asyncio.create_task(self._all_over())
+                    job.since = self._began
+                self._tasks = {job: loop.create_task(self._take(step, job)) for job in self.jobs}
+                work = loop.create_task(self._all_over())
                 try:
                     with self.display:
-                        in_time = await self._watch(work, pressed.first)
+                        in_time = await self._show_until(work, pressed.first, seconds=self.timeout)
                         await self._stop(pressed.second)
-                        self._tell()
                 finally:
                     await self._cancel(self.jobs)
                     await work
+        number = pressed.first.result() if pressed.first.done() else None
+        code = self.end.end(self.jobs, number, in_time=in_time)
         for task in self._tasks.values():
             if not task.cancelled():
-                task.result()  # a defect ends the command with what it says
-        number = pressed.first.result() if pressed.first.done() else None
-        return self.end.end(self.jobs, number, in_time=in_time)
+                task.result()  # a defect ends the command, once all that is paid for was named
+        return code
+
+    async def _take(self, step: Step, job: Job) -> None:
+        try:
+            await take(step, job)
+        finally:
+            self.end.over(job, self.display.say)
 
     async def _all_over(self) -> None:
         await asyncio.wait(self._tasks.values())
 
-    async def _watch(
-        self, work: asyncio.Task[None], signalled: asyncio.Future[signal.Signals]
-    ) -> bool:
-        """Return when all is over, or a signal came; False where the time is over."""
+    async def _show_until(self, *ends: asyncio.Future[Any], seconds: float | None = None) -> bool:
+        """Show how it goes until one of `ends` is there; False where the time is over before."""
         now = asyncio.get_running_loop().time
-        began = now()
-        while not (work.done() or signalled.done()):
-            self._tell()
-            self.display.show(JobsView(self.jobs, now(), now() - began))
-            left = None if self.timeout is None else began + self.timeout - now()
-            if left is not None and left <= 0:
+        until = inf if seconds is None else now() + seconds
+        while not any(end.done() for end in ends):
+            self._show(now())
+            left = until - now()
+            if left <= 0:
                 return False
-            wait = self.display.interval if left is None else min(self.display.interval, left)
-            waiting: set[asyncio.Future[Any]] = {work, signalled}
-            await asyncio.wait(waiting, timeout=wait, return_when=FIRST_COMPLETED)
-        self.display.show(JobsView(self.jobs, now(), now() - began))
+            timeout = min(self.display.interval, left)
+            await asyncio.wait(ends, timeout=timeout, return_when=FIRST_COMPLETED)
+        self._show(now())
         return True
+
+    def _show(self, now: float) -> None:
+        self.display.show(JobsView(self.jobs, now, now - self._began))
 
     async def _stop(self, hurry: asyncio.Future[signal.Signals]) -> None:
         """Have what is not over say where it stands.
@@ -85,8 +95,13 @@ class JobsRun:
         """
         await self._cancel(job for job in self.jobs if job.state == DOWNLOADING)
         closing = asyncio.create_task(self.client.aclose())
-        either: set[asyncio.Future[Any]] = {closing, hurry}
-        await asyncio.wait(either, return_when=FIRST_COMPLETED)
+        if not await self._show_until(closing, hurry, seconds=_UNNOTICED):
+            number = self.client.statistics().submitting
+            self.display.say(
+                f"The answers to {number:,} submits are awaited: they may be paid for. "
+                "Ctrl-C again: for 5 s more."
+            )
+            await self._show_until(closing, hurry)
         if not closing.done():
             closing.cancel()  # gives submits under way a few seconds
             await asyncio.wait({closing})
@@ -98,9 +113,3 @@ class JobsRun:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-
-    def _tell(self) -> None:
-        for job in self.jobs:
-            if job.over and job not in self._told:
-                self._told.add(job)
-                self.end.over(job, self.display.say)

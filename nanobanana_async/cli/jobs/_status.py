@@ -10,7 +10,7 @@ import click
 from attrs import frozen
 
 from nanobanana_async import NanoBananaClient, NanoBananaError, TaskStatus
-from nanobanana_async.cli._client_options import client_of
+from nanobanana_async.cli._client_options import check_model, client_of
 from nanobanana_async.cli._command import debugging
 from nanobanana_async.cli._errors import exit_code, fail
 from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, STOPPED
@@ -18,7 +18,7 @@ from nanobanana_async.cli._output import answer, complain
 from nanobanana_async.cli._said import said_by
 from nanobanana_async.cli._silent import SilentDisplay
 from nanobanana_async.cli._words import duration
-from nanobanana_async.cli.jobs._requests import task_ids_of
+from nanobanana_async.cli.jobs._ids import task_ids_of
 
 _AT_ONCE: Final = 3.0
 _UNKNOWN: Final = "30 s"
@@ -37,18 +37,20 @@ class Look:
 def status(ctx: click.Context) -> int:
     """Print the states of tasks; return the exit code."""
     given = ctx.params
-    task_ids, client = task_ids_of(given["task_ids"]), client_of(given)
+    client = client_of(given)
+    check_model(given["model"])
+    task_ids = task_ids_of(ctx)
     looks = asyncio.run(_look(client, task_ids, given["model"]))
-    for look in looks:
-        if look.error is not None and exit_code(look.error) == STOPPED:
-            return fail(look.error, debug=debugging(ctx))
     for look in looks:
         if given["as_json"]:
             answer(json.dumps(as_json(look)))
         elif look.status is not None:
             answer(line(look.status, datetime.now(UTC)))
-        else:
+        elif look.error is not None and exit_code(look.error) != STOPPED:
             complain(f"Error: {look.error}")
+    for look in looks:
+        if look.error is not None and exit_code(look.error) == STOPPED:
+            return fail(look.error, debug=debugging(ctx))  # once: it is the same for many
     return _code(looks)
 
 
@@ -64,7 +66,7 @@ async def _look(client: NanoBananaClient, task_ids: Iterable[str], model: str | 
             looks = [group.create_task(look(task_id)) for task_id in task_ids]
             _, unanswered = await asyncio.wait(looks, timeout=_AT_ONCE)
             if unanswered:
-                complain(f"Still asking. An id that the API does not know takes {_UNKNOWN}.")
+                complain(f"Still asking. To be sure that an id is unknown takes {_UNKNOWN}.")
         return [asked.result() for asked in looks]
 
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from attrs import frozen
 
-from nanobanana_async.cli.jobs._job import ASKED, DOWNLOADING, IN_LINE, Job
+from nanobanana_async.cli.jobs._job import ASKED, DOWNLOADING, SUBMITTING, Job
 
-_FURTHEST_FIRST: Final = (DOWNLOADING, "processing", "pending", "submitted", ASKED, IN_LINE)
+_FURTHEST_FIRST: Final = (DOWNLOADING, "processing", "pending", "submitted", ASKED, SUBMITTING)
 
 
 @frozen

@@ -1,0 +1,77 @@
+"""Standard output that cannot be written to: one rule for all commands."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from nanobanana_async.testing import EmulatorThread
+
+from .command import MODULE
+
+pytestmark = pytest.mark.usefixtures("nanobanana_emulator")
+
+full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without /dev/full")
+
+
+def run_into(stdout: IO[str] | int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [*MODULE, *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@full_disk
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", "a cat", "--quiet", "-o"],
+        ["generate", "a cat", "--json", "--quiet", "-o"],
+        ["balance"],
+        ["doctor", "--json"],
+        ["completion", "bash"],
+        ["emulator", "--port", "0"],
+        ["generate", "--help"],
+        ["--help"],
+        ["--version"],
+    ],
+    ids=" ".join,
+)
+def test_a_full_disk(arguments: list[str], tmp_path: Path) -> None:
+    folder = [str(tmp_path)] if arguments[-1] == "-o" else []
+    with Path("/dev/full").open("w") as full:
+        done = run_into(full, *arguments, *folder)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: standard output: No space left on device\n",
+    )
+
+
+@full_disk
+def test_ids_that_cannot_be_written_are_named(nanobanana_emulator: EmulatorThread) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run_into(full, "submit", "a", "b", "--quiet")
+    assert done.returncode == 1
+    assert done.stderr.startswith("2 tasks are still running. To go on: nanobanana wait task_")
+    assert done.stderr.endswith("Error: standard output: No space left on device\n")
+    assert all(task_id in done.stderr for task_id in nanobanana_emulator.ledger().task_ids)
+    assert nanobanana_emulator.ledger().accepted == 2
+
+
+@pytest.mark.parametrize(("command", "code"), [("generate", 0), ("submit", 1)])
+def test_a_reader_who_has_left(command: str, code: int, tmp_path: Path) -> None:
+    """That is no fault; but ids that he did not take are named."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    folder = ["-o", str(tmp_path)] if command == "generate" else []
+    done = run_into(writer, command, "a cat", "--quiet", *folder)
+    os.close(writer)
+    assert done.returncode == code
+    assert ("To go on: nanobanana wait task_" in done.stderr) == (command == "submit")
+    assert "Error" not in done.stderr
