@@ -10,6 +10,7 @@ import nanobanana_async
 from nanobanana_async import NanoBananaError, bulk
 from nanobanana_async.cli import _exit_codes
 from nanobanana_async.cli._group import nanobanana
+from nanobanana_async.cli.jobs._job import End
 
 DOCS = Path(__file__).parent.parent / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -43,6 +44,12 @@ def test_each_exit_code_has_a_row() -> None:
     known = {value for value in vars(_exit_codes).values() if isinstance(value, int)}
     signalled = {_exit_codes.SIGNALLED + number for number in (2, 15)}
     assert said == known - {_exit_codes.SIGNALLED} | signalled
+
+
+def test_each_state_of_json_has_a_row() -> None:
+    assert sorted(first_cells("howto/command-line.md", r"`([a-z_]+)`")) == sorted(
+        end.value for end in End
+    )
 
 
 @pytest.mark.parametrize("name", ["budget-over-a-run.svg", "timers.svg"])

@@ -8,6 +8,7 @@ import click
 
 from nanobanana_async.cli._command import Command
 from nanobanana_async.cli._extras import require
+from nanobanana_async.cli._folder import make_folder
 
 _EXAMPLES: Final = """\b
 Example:
@@ -59,5 +60,5 @@ def demo(number: int, speed: float, folder: Path, seed: int) -> int:
 
     plan = _run.Plan(number, folder, seed)
     emulator = _run.build_emulator(speed, seed)
-    _run.make_folder(folder)
+    make_folder(folder)
     return asyncio.run(_run.run(plan, emulator, demo_display()))

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Final
 
 import click
@@ -73,16 +72,6 @@ def build_emulator(speed: float, seed: int) -> Emulator:
         return Emulator(api_key=_KEY, speed=speed, seed=seed)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder, and find out now whether it can be written to."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise click.UsageError(f"cannot write into {folder}: {error.strerror}") from None
 
 
 @define

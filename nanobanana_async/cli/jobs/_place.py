@@ -6,13 +6,13 @@ import os
 import re
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Final
 
 import click
 from attrs import define, field
 
 from nanobanana_async import ImageResult
+from nanobanana_async.cli._folder import make_folder
 
 _ENDINGS: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 _NAME: Final = re.compile(r"[^\w-]+")
@@ -63,15 +63,7 @@ class Place:
             raise click.UsageError(
                 f"{pictures:,} pictures need a folder, such as -o {self.path.stem}/"
             )
-        folder = self.path.parent if self.is_file else self.path
-        if folder.exists() and not folder.is_dir():
-            raise click.UsageError(f"{folder} is a file, not a folder")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise click.UsageError(f"cannot write into {folder}: {error.strerror}") from None
+        make_folder(self.path.parent if self.is_file else self.path)
 
     def take(self, name: str, result: ImageResult) -> Path:
         """Return the path of the first picture; of one in a folder, a name that is still free.

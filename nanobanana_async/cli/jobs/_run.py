@@ -99,7 +99,7 @@ class JobsRun:
             number = self.client.statistics().submitting
             self.display.say(
                 f"The answers to {number:,} submits are awaited: they may be paid for. "
-                "Ctrl-C again: for 5 s more."
+                "Ctrl-C again waits 5 s at most."
             )
             await self._show_until(closing, hurry)
         if not closing.done():
