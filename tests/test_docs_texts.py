@@ -1,6 +1,8 @@
-"""The pages that promise to be complete are: all errors, all commands, all exit codes."""
+"""The pages that promise to be complete are: all errors, commands, exit codes, fields of the log."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,6 +15,7 @@ from nanobanana_async.cli._group import nanobanana
 from nanobanana_async.cli.jobs._job import End
 
 DOCS = Path(__file__).parent.parent / "docs"
+FUNCTIONS = ast.FunctionDef, ast.AsyncFunctionDef
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -50,6 +53,33 @@ def test_each_state_of_json_has_a_row() -> None:
     assert sorted(first_cells("howto/command-line.md", r"`([a-z_]+)`")) == sorted(
         end.value for end in End
     )
+
+
+def logged_fields(function: ast.AST) -> Iterator[str]:
+    """The keys of what it gives a logger as `extra=`, directly or by a name."""
+    inside = list(ast.walk(function))
+    extras = [
+        each.value for each in inside if isinstance(each, ast.keyword) and each.arg == "extra"
+    ]
+    parts = [part for extra in extras for part in ast.walk(extra)]
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    for each in inside:
+        if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) in names:
+            parts += ast.walk(each.value)
+    keys = (key for part in parts if isinstance(part, ast.Dict) for key in part.keys)
+    yield from (str(key.value) for key in keys if isinstance(key, ast.Constant))
+
+
+def test_each_field_of_a_log_record_is_listed() -> None:
+    package = Path(nanobanana_async.__file__).parent
+    code = (ast.walk(ast.parse(path.read_text())) for path in package.rglob("*.py"))
+    functions = (each for nodes in code for each in nodes if isinstance(each, FUNCTIONS))
+    logged = {name for function in functions for name in logged_fields(function)}
+    paragraphs = (DOCS / "howto/logging.md").read_text().split("\n\n")
+    (listed,) = (each for each in paragraphs if each.startswith("Ids and figures are fields"))
+    named = re.findall(r"`(\w+)`", listed)
+    assert len(named) > 9
+    assert sorted(named) == sorted(logged)
 
 
 @pytest.mark.parametrize("name", ["budget-over-a-run.svg", "timers.svg"])
