@@ -1,6 +1,8 @@
 """README and docs: each example runs, each link leads somewhere, and what is drawn is up to date."""
 
+import ast
 import asyncio
+import logging
 import re
 import threading
 from collections import Counter
@@ -19,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 TO_TRY = [DOCS / "tutorial.md", *sorted((DOCS / "howto").glob("*.md"))]
+# What is not Python, but for the files of the page about tests: `tests/plugin/test_howto.py` runs those.
+NOT_RUN = {"console", "text", "toml", "{commands}", "{eval-rst}"}
 PUBLIC = (
     "nanobanana_async",
     "nanobanana_async.bulk",
@@ -40,6 +44,19 @@ def prose_of(page: Path) -> str:
     return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
+def languages_of(page: Path) -> set[str]:
+    """What is said to be in its fences."""
+    fences = re.findall(r"^\s*```(.*)$", page.read_text(), re.MULTILINE)
+    assert not any(fences[1::2])
+    return set(fences[::2])
+
+
+def examples_of(text: str) -> ast.Module:
+    """All its Python, as a program."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return ast.parse("".join(blocks))
+
+
 def anchors_of(page: Path) -> set[str]:
     """The names that GitHub and the site give to the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", prose_of(page), re.MULTILINE)
@@ -49,6 +66,8 @@ def anchors_of(page: Path) -> set[str]:
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """An emulator in a thread, the environment of a user, and an empty folder to work in."""
+    logger = logging.getLogger("nanobanana_async")
+    level = logger.level
     started, stop = threading.Event(), asyncio.Event()
     running: list[tuple[asyncio.AbstractEventLoop, str]] = []
 
@@ -66,6 +85,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("APIXO_BASE_URL", url)
     monkeypatch.chdir(tmp_path)
     yield
+    logger.setLevel(level)
     loop.call_soon_threadsafe(stop.set)
     thread.join()
 
@@ -81,6 +101,20 @@ def test_every_example_of_a_page_runs_in_order(page: Path) -> None:
     assert len(examples) == page.read_text().count("\n```python\n")
     for example in examples:
         example.evaluate()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_is_python_says_so_and_so_is_run(page: Path) -> None:
+    tried_elsewhere = {"py"} if name_of(page) == "docs/howto/testing.md" else set()
+    assert languages_of(page) <= {"python"} | NOT_RUN | tried_elsewhere
+
+
+@pytest.mark.parametrize("page", ["index.md", "tutorial.md"])
+def test_one_failure_loses_no_picture_of_who_begins(page: str) -> None:
+    text = (DOCS / page).read_text().partition("## Tests without a network")[0]
+    calls = [node for node in ast.walk(examples_of(text)) if isinstance(node, ast.Call)]
+    (gathered,) = (call for call in calls if ast.unparse(call.func) == "asyncio.gather")
+    assert [keyword.arg for keyword in gathered.keywords] == ["return_exceptions"]
 
 
 @pytest.mark.parametrize("page", TO_TRY, ids=name_of)
