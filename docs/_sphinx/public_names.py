@@ -11,6 +11,10 @@ from sphinx.pycode import ModuleAnalyzer
 _GOOGLE: Any = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
 # The default of options that fall back to the client's own.
 _UNSET = re.compile(r"(?:~?[\w.]*\._Unset|_Unset) \| ")
+# A default that Python could not read again: one such, and Sphinx shows the whole signature raw.
+_NAMELESS = re.compile(r"= (?:NOTHING|<.*?>+)(?=[,)])")
+# What the library alone makes; their docstrings say where.
+HANDED_OUT = ("GenerateMany", "Resumption", "Task", "WebhookReceiver")
 
 
 def _read(_: Sphinx) -> None:
@@ -24,15 +28,25 @@ def _read(_: Sphinx) -> None:
     package.tagorder.update(errors.tagorder)
 
 
+def readable(signature: str) -> str:
+    """Return it without what is nothing to a reader, so that it is Python."""
+    return _NAMELESS.sub("= ...", _UNSET.sub("", signature))
+
+
+def is_made_by_users(thing: Any) -> bool:
+    """Whether how it is made is worth telling: nobody makes a protocol, nor what is handed out."""
+    return not (getattr(thing, "_is_protocol", False) or thing.__name__ in HANDED_OUT)
+
+
 def _plain(*event: Any) -> tuple[str | None, str | None]:
-    _, what, name, *_, signature, returned = event
+    _, what, name, thing, _, signature, returned = event
     if name.startswith("nanobanana_async.pytest_plugin."):  # pytest hands a fixture what it needs
         return "()", returned
     if what == "exception":  # they are caught, not made
         return signature and "", None
-    if signature:
-        signature = _UNSET.sub("", signature).replace("= NOTHING", "= ...")
-    return signature, returned
+    if what == "class" and not is_made_by_users(thing):
+        return "", returned
+    return signature and readable(signature), returned
 
 
 def _google(*event: Any) -> None:
