@@ -26,6 +26,7 @@ extensions = [
     "commands",
     "links",
     "public_names",
+    "terminals",
 ]
 exclude_patterns = ["_sphinx", "examples"]
 # What a docstring has in single backticks is a name, where it is one.

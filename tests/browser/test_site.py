@@ -32,6 +32,9 @@ const wide = [...document.querySelectorAll("article *")].filter((element) => {
 return [document.documentElement.scrollWidth > arguments[0] ? "the page" : "", ...wide.map(
   (element) => `${element.tagName} ${element.textContent.slice(0, 40)}`)].filter(Boolean);
 """
+# Pixels that a column of a terminal takes at least.
+READABLE = 7.5
+SEARCHED = "return document.querySelectorAll('#search-results li > a').length > 0"
 PICTURES = "return [...document.images].every((each) => each.complete && each.naturalWidth > 0)"
 LUMINANCE = """
 const [red, green, blue] = getComputedStyle(document.body).backgroundColor.match(/\\d+/g);
@@ -79,13 +82,43 @@ def test_every_page_fits_and_needs_nothing_from_elsewhere(browser: Browser, site
 
 def test_what_is_too_wide_for_a_phone_scrolls_in_itself(browser: Browser, site: str) -> None:
     browser.look(*PHONE)
-    for page, inner in (("benchmarks", ".table-wrapper"), ("tutorial", "pre")):
+    for page, inner in (
+        ("benchmarks", ".table-wrapper"),
+        ("tutorial", "pre"),
+        ("howto/command-line", "p.terminal"),
+    ):
         browser.driver.get(f"{site}/{page}.html")
         script = f"""return [...document.querySelectorAll({inner!r})].some((each) => {{
           each.scrollLeft = 50;
           return each.scrollLeft > 0;
         }})"""
         assert browser.run(script), page
+
+
+def test_a_terminal_can_be_read_on_a_phone(browser: Browser, site: str) -> None:
+    browser.look(*PHONE)
+    browser.driver.get(f"{site}/howto/command-line.html")
+    pictures = browser.all("p.terminal img")
+    assert len(pictures) > 4
+    assert all(picture.size["width"] >= 80 * READABLE for picture in pictures)
+
+
+@pytest.mark.parametrize(
+    ("word", "page"),
+    [
+        ("timeout", "howto/timeouts.html"),
+        ("webhook", "howto/webhooks.html"),
+        ("cancel", "howto/timeouts.html"),
+        ("bulk", "howto/bulk.html"),
+    ],
+)
+def test_the_search_begins_with_the_page_about_it(
+    browser: Browser, site: str, word: str, page: str
+) -> None:
+    browser.driver.get(f"{site}/search.html?q={word}")
+    browser.wait(SEARCHED)
+    (first, *_) = browser.all("#search-results li > a")
+    assert page in (first.get_attribute("href") or "")
 
 
 def test_the_search_finds_an_error(browser: Browser, site: str) -> None:
