@@ -160,7 +160,9 @@ class NanoBananaClient:
         private_hosts: bool = False,
         transport: Transport | None = None,
     ) -> None:
-        self._base_url = base_url or os.environ.get("APIXO_BASE_URL") or DEFAULT_BASE_URL
+        if base_url is None:  # an empty text is somebody's mistake, and no wish for the vendor
+            base_url = os.environ.get("APIXO_BASE_URL") or DEFAULT_BASE_URL
+        self._base_url = base_url
         check_model(model)
         _check_patience(timeout=timeout, connect_patience=connect_patience)
         check_seconds("request_timeout", request_timeout)
@@ -293,7 +295,7 @@ class NanoBananaClient:
             NotSubmittedError: with `bulk`, it was not sent; ``__cause__`` says why.
             SubmitUnknownError: it may have been accepted: the answer was lost.
             NanoBananaError: any of the others.
-            ValueError: `timeout` or `resubmit_unknown` makes no sense.
+            ValueError: `timeout`, `resubmit_unknown` or `bulk` makes no sense.
         """
         engine = self._live()
         seconds = self._seconds(timeout)
@@ -332,7 +334,7 @@ class NanoBananaClient:
             NotSubmittedError: with `bulk`, it was not sent; ``__cause__`` says why.
             SubmitUnknownError: it may have been accepted: the answer was lost.
             NanoBananaError: any of the others.
-            ValueError: `timeout` or `resubmit_unknown` makes no sense.
+            ValueError: `timeout`, `resubmit_unknown` or `bulk` makes no sense.
         """
         engine = self._live()
         seconds = self._seconds(timeout)
@@ -655,6 +657,7 @@ class NanoBananaClient:
         caller: object = None,
     ) -> Generation:
         """Check a request and make it ready to be queued."""
+        check_flag("bulk", bulk)
         spec = checked(request, self._model)
         generation = Generation(
             spec.name,

@@ -73,7 +73,7 @@ def key_from(api_key: str | None) -> Secret:
     """
     if not isinstance(api_key, str | None):
         raise TypeError(f"api_key must be a text, not {type(api_key).__name__}")
-    key = api_key or os.environ.get("APIXO_API_KEY", "")
+    key = os.environ.get("APIXO_API_KEY", "") if api_key is None else api_key
     if not key:
         raise MissingKeyError("No API key: pass api_key= or set APIXO_API_KEY")
     if not (key.isascii() and key.isprintable() and " " not in key):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nanobanana_async import NanoBananaClient
+from nanobanana_async import MissingKeyError, NanoBananaClient
 from nanobanana_async.emulator import MemoryTransport
 from tests.emulated import emulated
 from tests.memory_journal import MemoryJournal
@@ -16,6 +16,7 @@ from tests.memory_journal import MemoryJournal
     [
         ("api_key", 5, TypeError),
         ("base_url", 5, TypeError),
+        ("base_url", "", ValueError),
         ("model", "banana", ValueError),
         ("limits", 5, TypeError),
         ("polling", "learned", TypeError),
@@ -42,6 +43,13 @@ def test_the_constructor_refuses_it(option: str, value: Any, error: type[Excepti
         NanoBananaClient(**{"api_key": "key", option: value})
 
 
+def test_an_empty_key_is_not_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment's, say: a setting that is not filled in would spend somebody else's money."""
+    monkeypatch.setenv("APIXO_API_KEY", "sk-of-another-account")
+    with pytest.raises(MissingKeyError):
+        NanoBananaClient("")
+
+
 @pytest.mark.parametrize("value", ["false", "", 0, 1])
 async def test_a_second_charge_is_agreed_to_with_true_alone(value: Any) -> None:
     async with emulated() as (client, wire):
@@ -49,9 +57,10 @@ async def test_a_second_charge_is_agreed_to_with_true_alone(value: Any) -> None:
             lambda: client.generate("a cat", resubmit_unknown=value),
             lambda: client.submit("a cat", resubmit_unknown=value),
             lambda: client.generate_many(["a cat"], resubmit_unknown=value),
+            lambda: client.generate("a cat", bulk=value),
         ]
         for call in calls:
-            with pytest.raises(ValueError, match="resubmit_unknown must be True or False"):
+            with pytest.raises(ValueError, match=r"(resubmit_unknown|bulk) must be True or False"):
                 await call()
         assert not wire.calls
 
