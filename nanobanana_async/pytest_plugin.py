@@ -1,16 +1,15 @@
 """The pytest plugin: an emulator and a client for tests, and a mark that says what goes wrong.
 
 It is loaded in every test run of a project that has the package. So it imports nothing of it, or of
-anything else, before a test asks for a fixture; and no test that asks for none is changed.
+anything else, before a test asks for a fixture; and no test that asks for none is changed, unless
+the project sets the option `nanobanana_offline`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, cast
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,22 +18,52 @@ if TYPE_CHECKING:
     from nanobanana_async.testing import EmulatorThread
 
 _CLIENT: Final = pytest.StashKey["NanoBananaClient"]()
+_IS_OFFLINE: Final = pytest.StashKey[bool]()
 
 _NO_PILLOW: Final = (
     "nanobanana_emulator draws pictures with Pillow: pip install 'nanobanana-async[emulator]'"
 )
 # The client refuses such an address at once, and shows it.
-_NOWHERE: Final = "http://offline.invalid/#this-test-needs-the-fixture-nanobanana_emulator"
+_NOWHERE: Final = (
+    "http://offline.invalid/#nanobanana_offline-is-on,-so-take-the-fixture-nanobanana_emulator"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Make the option known."""
+    parser.addini(
+        "nanobanana_offline",
+        "NanoBananaClient() fails at once, wherever it is made, unless nanobanana_emulator or a "
+        "fixture of your own has set APIXO_BASE_URL.",
+        type="bool",
+        default=False,
+    )
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Go offline before any conftest is imported, or a test."""
+    _go_offline(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
+    _go_offline(config)  # where the plugin was loaded later, as by a conftest
     config.addinivalue_line(
         "markers",
         "nanobanana(faults={...}, service=..., speed=100, ...): how the emulator of the fixtures "
         "nanobanana_emulator and nanobanana_client behaves in this test; keywords are the fields "
         "of nanobanana_async.emulator.Settings.",
     )
+
+
+def _go_offline(config: pytest.Config) -> None:
+    if config.stash.get(_IS_OFFLINE, False) or not config.getini("nanobanana_offline"):
+        return
+    config.stash[_IS_OFFLINE] = True
+    environment = pytest.MonkeyPatch()
+    config.add_cleanup(environment.undo)
+    environment.delenv("APIXO_API_KEY", raising=False)
+    environment.setenv("APIXO_BASE_URL", _NOWHERE)
 
 
 @pytest.fixture
@@ -77,28 +106,6 @@ def nanobanana_client(
     client = new_client(nanobanana_emulator, request.function)
     request.node.stash[_CLIENT] = client
     return client
-
-
-@pytest.fixture
-def nanobanana_offline(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No NanoBananaClient() in a test that has no emulator: making one fails at once.
-
-    For all tests of a project: usefixtures = ["nanobanana_offline"] in pytest's configuration. A
-    test that asks for nanobanana_emulator or nanobanana_client is left alone, and so is one for
-    which a fixture of a wider scope has set APIXO_BASE_URL to an address on this machine.
-    """
-    if "nanobanana_emulator" in request.fixturenames or _on_this_machine():
-        return
-    monkeypatch.delenv("APIXO_API_KEY", raising=False)
-    monkeypatch.setenv("APIXO_BASE_URL", _NOWHERE)
-
-
-def _on_this_machine() -> bool:
-    try:
-        host = urlsplit(os.environ.get("APIXO_BASE_URL", "")).hostname
-    except ValueError:
-        return False
-    return host in ("127.0.0.1", "localhost", "::1")
 
 
 @pytest.hookimpl(wrapper=True)

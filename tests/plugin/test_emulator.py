@@ -1,4 +1,4 @@
-"""`nanobanana_emulator`, `nanobanana_offline`, and what a run without them is spared."""
+"""`nanobanana_emulator`, and what a run without them is spared."""
 
 import asyncio
 import os
@@ -94,31 +94,6 @@ def test_without_pillow_it_says_what_to_install(
     result.stdout.fnmatch_lines(["*Pillow: pip install 'nanobanana-async?emulator?'"])
 
 
-def test_offline_no_client_is_made_by_mistake(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("APIXO_API_KEY", "sk-of-somebody")
-    code = """
-        import pytest
-        from nanobanana_async import MissingKeyError, NanoBananaClient
-
-        pytestmark = pytest.mark.usefixtures("nanobanana_offline")
-
-        def test_forgot():
-            with pytest.raises(ValueError, match="needs-the-fixture-nanobanana_emulator"):
-                NanoBananaClient()
-            with pytest.raises(MissingKeyError):
-                NanoBananaClient(base_url="https://api.example.org")
-
-        async def test_asked(nanobanana_client):
-            await NanoBananaClient().aclose()
-
-        def test_asked_first(nanobanana_emulator, nanobanana_offline):
-            NanoBananaClient()
-    """
-    run(pytester, code, *AUTO).assert_outcomes(passed=3)
-
-
 def test_it_works_in_parallel(pytester: pytest.Pytester) -> None:
     code = """
         import pytest
@@ -156,26 +131,3 @@ def test_pytest_tells_what_there_is(pytester: pytest.Pytester) -> None:
     told.fnmatch_lines(["@pytest.mark.nanobanana(faults={...}, service=..., speed=100, ...): *"])
     told = run(pytester, "", "--fixtures").stdout
     told.fnmatch_lines(["nanobanana_emulator -- *", "*APIXO_BASE_URL*", "nanobanana_client -- *"])
-
-
-def test_offline_leaves_an_emulator_of_a_wider_scope_alone(pytester: pytest.Pytester) -> None:
-    code = """
-        import os
-        import pytest
-        from nanobanana_async.testing import EmulatorThread
-
-        pytestmark = pytest.mark.usefixtures("nanobanana_offline")
-
-
-        @pytest.fixture(scope="module", autouse=True)
-        def api():
-            with EmulatorThread() as emulator, pytest.MonkeyPatch.context() as environment:
-                environment.setenv("APIXO_API_KEY", emulator.api_key)
-                environment.setenv("APIXO_BASE_URL", emulator.url)
-                yield emulator
-
-
-        def test_it_is_the_one(api):
-            assert os.environ["APIXO_BASE_URL"] == api.url
-    """
-    run(pytester, code, *AUTO).assert_outcomes(passed=1)
