@@ -8,6 +8,7 @@ the project sets the option `nanobanana_offline`.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, cast
 
@@ -19,9 +20,15 @@ if TYPE_CHECKING:
 
 _CLIENT: Final = pytest.StashKey["NanoBananaClient"]()
 _IS_OFFLINE: Final = pytest.StashKey[bool]()
+_IS_MARKED: Final = pytest.StashKey[bool]()
+_HAS_EMULATOR: Final = pytest.StashKey[bool]()
 
 _NO_PILLOW: Final = (
     "nanobanana_emulator draws pictures with Pillow: pip install 'nanobanana-async[emulator]'"
+)
+_MARKED_FOR_NOTHING: Final = (
+    "@pytest.mark.nanobanana does nothing here: this test does not use the fixture "
+    "nanobanana_emulator. An EmulatorThread of your own takes the keywords itself"
 )
 # The client refuses such an address at once, and shows it.
 _NOWHERE: Final = (
@@ -82,6 +89,7 @@ def nanobanana_emulator(request: pytest.FixtureRequest) -> Iterator[EmulatorThre
         settings = settings_from(request.node.iter_markers("nanobanana"))
     except MarkError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
+    request.node.stash[_HAS_EMULATOR] = True
     # Not the fixture `monkeypatch`: a test may undo that one half-way.
     with EmulatorThread(**settings) as emulator, pytest.MonkeyPatch.context() as environment:
         environment.setenv("APIXO_API_KEY", emulator.api_key)
@@ -103,18 +111,38 @@ def nanobanana_client(
     """
     from nanobanana_async.testing._lent import new_client  # noqa: PLC0415 - not before it is used
 
-    client = new_client(nanobanana_emulator, request.function)
+    client = new_client(nanobanana_emulator, request.function, request.cls)
     request.node.stash[_CLIENT] = client
     return client
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Note a mark on the test function itself. One on a class or a module may be for other tests
+    there, and so may be one that a conftest adds to many later on.
+    """
+    item.stash[_IS_MARKED] = any(mark.name == "nanobanana" for mark in item.own_markers)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Open the client of a test that has one, in the test's own event loop."""
+    with _client_of(item):
+        called = yield
+    _check_mark(item)
+    return called
+
+
+def _client_of(item: pytest.Item) -> AbstractContextManager[None]:
     client = item.stash.get(_CLIENT, None)
     if client is None:
-        return (yield)
+        return nullcontext()
     from nanobanana_async.testing._lent import open_within  # noqa: PLC0415 - not before it is used
 
-    with open_within(cast(pytest.Function, item), client):
-        return (yield)
+    return open_within(cast(pytest.Function, item), client)
+
+
+def _check_mark(item: pytest.Item) -> None:
+    """Fail a test that has passed, but without what its mark asks for."""
+    if item.stash.get(_IS_MARKED, False) and not item.stash.get(_HAS_EMULATOR, False):
+        pytest.fail(_MARKED_FOR_NOTHING, pytrace=False)

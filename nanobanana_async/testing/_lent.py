@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, Final
+from unittest import TestCase
 
 import pytest
 
@@ -20,6 +21,11 @@ _NOT_ASYNC: Final = (
     "nanobanana_client is for an async test function (and not for one with @given). Here take "
     "nanobanana_emulator, and within: async with NanoBananaClient() as client"
 )
+_NOT_UNITTEST: Final = (
+    "nanobanana_client is for test functions of pytest, not for a unittest.TestCase. Here take "
+    '@pytest.mark.usefixtures("nanobanana_emulator"), and within: async with NanoBananaClient() '
+    "as client"
+)
 _NOT_RUN: Final = (
     "nanobanana_client: nothing has run this async test. With pytest-asyncio: mark it "
     '@pytest.mark.asyncio, or set asyncio_mode = "auto"; without: mark it @pytest.mark.anyio'
@@ -30,8 +36,11 @@ _NOT_ASYNCIO: Final = (
 )
 
 
-def new_client(emulator: EmulatorThread, test: object) -> NanoBananaClient:
-    """Return a client that has done nothing yet; `test` is the function that asks for it."""
+def new_client(emulator: EmulatorThread, test: object, of: type | None) -> NanoBananaClient:
+    """Return a client that has done nothing yet, for the function `test` of the class `of`."""
+    # unittest calls the method that it finds by its name, not what a plugin puts in its place.
+    if of is not None and issubclass(of, TestCase):
+        pytest.fail(_NOT_UNITTEST, pytrace=False)
     if not iscoroutinefunction(test):
         pytest.fail(_NOT_ASYNC, pytrace=False)
     return NanoBananaClient(emulator.api_key, base_url=emulator.url, polling=Polling(price=_PRICE))

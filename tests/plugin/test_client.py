@@ -105,6 +105,30 @@ def test_a_synchronous_test_is_told_what_to_take(pytester: pytest.Pytester) -> N
     result.stdout.fnmatch_lines(["nanobanana_client is for an async test function*"])
 
 
+def test_a_unittest_is_told_what_to_take_and_that_works(pytester: pytest.Pytester) -> None:
+    code = """
+        import unittest
+        import pytest
+        from nanobanana_async import NanoBananaClient
+
+        @pytest.mark.usefixtures("nanobanana_client")
+        class TestWrong(unittest.IsolatedAsyncioTestCase):
+            async def test_paints(self): ...
+
+        @pytest.mark.usefixtures("nanobanana_emulator")
+        class TestRight(unittest.IsolatedAsyncioTestCase):
+            async def test_paints(self):
+                async with NanoBananaClient() as client:
+                    await client.submit("a cat")
+    """
+    result = run(pytester, code, *AUTO)
+    result.assert_outcomes(passed=1, errors=1)
+    told = (
+        '*not for a unittest.TestCase. Here take @pytest.mark.usefixtures("nanobanana_emulator")*'
+    )
+    result.stdout.fnmatch_lines([told])
+
+
 def test_a_test_may_fail_by_itself(pytester: pytest.Pytester) -> None:
     code = """
         import pytest
