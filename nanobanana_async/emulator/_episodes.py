@@ -1,12 +1,23 @@
 """Faults that come at a time of their own: an outage, a bad minute of every hour."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from attrs import field, frozen
-from attrs.validators import and_, ge, gt, le, optional
+from attrs.validators import optional
 
 from nanobanana_async.emulator._callback_faults import CALLBACK_FAULTS
+from nanobanana_async.emulator._checks import (
+    A_WHILE,
+    ABOVE_0,
+    FROM_0,
+    TEXT,
+    is_probability,
+    must_be,
+)
 from nanobanana_async.emulator._faults import ANY_FAULTS, FAULTS, unknown_fault
+
+_PROBABILITY: Final = must_be("a number from 0 to 1", is_probability)
 
 
 @frozen
@@ -17,15 +28,15 @@ class Episode:
     are. `ValueError` for an unknown fault or times that cannot be.
     """
 
-    fault: str
+    fault: str = field(validator=TEXT)
     """As in `Settings.faults`; or `any_{act}`: submits, checks and balance requests alike."""
-    start: float = field(validator=ge(0.0))
+    start: float = field(validator=FROM_0)
     """Seconds."""
-    length: float = field(validator=gt(0.0))
+    length: float = field(validator=A_WHILE)
     """Seconds; may be infinite."""
-    probability: float = field(default=1.0, validator=and_(ge(0.0), le(1.0)))
+    probability: float = field(default=1.0, validator=_PROBABILITY)
     """Of several at once, that of the first is taken in full, and what is left by the next."""
-    every: float | None = field(default=None, validator=optional(gt(0.0)))
+    every: float | None = field(default=None, validator=optional(ABOVE_0))
     """Seconds from one start to the next; None: it comes once."""
 
     def __attrs_post_init__(self) -> None:

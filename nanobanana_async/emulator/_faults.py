@@ -11,6 +11,7 @@ from typing import Final
 
 from nanobanana_async.emulator._acts import ACTS, ALL, API, Act
 from nanobanana_async.emulator._callback_faults import CALLBACK_FAULTS, OF_TASKS
+from nanobanana_async.emulator._checks import is_probability
 from nanobanana_async.emulator._routes import Kind
 
 FAULTS: Final[Mapping[str, Act]] = {
@@ -42,8 +43,8 @@ def check_faults(faults: Mapping[str, float]) -> None:
     for name, probability in faults.items():
         if name not in FAULTS and name not in CALLBACK_FAULTS:
             raise ValueError(unknown_fault(name))
-        if not 0 <= probability <= 1:
-            msg = f"a probability is from 0 to 1, not {name}={probability}"
+        if not is_probability(probability):
+            msg = f"a probability is from 0 to 1, not {name}={probability!r}"
             raise ValueError(msg)
     for kind in ALL:
         # A request suffers at most one fault, so those of a kind exclude each other.

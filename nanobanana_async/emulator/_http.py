@@ -44,7 +44,7 @@ class Emulator:
 
         Raises:
             ValueError: a setting that cannot be, or a host that is not loopback.
-            TypeError: a setting that is not known, or of another kind.
+            TypeError: a setting that is not known.
         """
         if host not in _FAMILIES:
             msg = f"the emulator serves loopback only: {', '.join(_FAMILIES)}, not {host!r}"

@@ -6,8 +6,9 @@ Such as when another process uses the same key, or the vendor cuts an account do
 from collections.abc import Iterable
 
 from attrs import field, frozen
-from attrs.validators import ge, gt, optional
+from attrs.validators import optional
 
+from nanobanana_async.emulator._checks import A_WHILE, FROM_0, whole_from
 from nanobanana_async.emulator._steps import Steps
 
 
@@ -18,13 +19,13 @@ class LimitChange:
     Where changes overlap, the one listed later holds. `ValueError` for a change of nothing.
     """
 
-    start: float = field(validator=ge(0.0))
+    start: float = field(validator=FROM_0)
     """The core's seconds, counted from its beginning."""
-    length: float = field(validator=gt(0.0))
+    length: float = field(validator=A_WHILE)
     """Seconds; may be infinite."""
-    requests_per_minute: int | None = field(default=None, validator=optional(ge(0)))
+    requests_per_minute: int | None = field(default=None, validator=optional(whole_from(0)))
     """Requests a minute; 0 refuses every request."""
-    concurrent_tasks: int | None = field(default=None, validator=optional(ge(0)))
+    concurrent_tasks: int | None = field(default=None, validator=optional(whole_from(0)))
     """Tasks at once; 0 refuses every submit, and tasks that run already go on."""
 
     def __attrs_post_init__(self) -> None:

@@ -6,10 +6,18 @@ many emulators, and the same seed gives the same draws.
 
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from attrs import field, frozen
-from attrs.validators import and_, deep_iterable, ge, gt, min_len
+
+from nanobanana_async.emulator._checks import (
+    ABOVE_0,
+    FROM_0,
+    TEXT,
+    is_list,
+    is_number,
+    must_be,
+)
 
 
 @frozen
@@ -43,13 +51,32 @@ class ServiceModel(Protocol):
         """Draw for a task of this resolution (`1K`, `2K` or `4K`)."""
 
 
+def _is_model(value: Any) -> bool:
+    # The class of a model has `draw`, too.
+    return callable(getattr(value, "draw", None)) and not isinstance(value, type)
+
+
+A_MODEL: Final = must_be("a model, such as LogNormal(15)", _is_model)
+_MODELS: Final = must_be(
+    "a list of models, such as LogNormal(15)", lambda value: is_list(value, _is_model)
+)
+_BY_NAME: Final = must_be(
+    'models by name, such as {"1K": LogNormal(15), ...}',
+    lambda value: isinstance(value, Mapping) and all(map(_is_model, value.values())),
+)
+_WEIGHTS: Final = must_be(
+    "a list of numbers, each of 0 or more",
+    lambda value: is_list(value, lambda weight: is_number(weight) and weight >= 0),
+)
+
+
 @frozen
 class LogNormal:
     """Success after a lognormal time. `ValueError` for numbers that cannot be."""
 
-    median: float = field(validator=gt(0.0))
+    median: float = field(validator=ABOVE_0)
     """Seconds; half of the tasks take longer."""
-    sigma: float = field(default=0.5, validator=ge(0.0))
+    sigma: float = field(default=0.5, validator=FROM_0)
     """Standard deviation of the time's logarithm; the mean is median * exp(sigma**2 / 2)."""
 
     def draw(self, rng: Random, resolution: str) -> Service:  # noqa: ARG002 - the protocol
@@ -61,7 +88,7 @@ class LogNormal:
 class ByResolution:
     """Another model for each resolution. `ValueError` where one is missing."""
 
-    models: Mapping[str, ServiceModel]
+    models: Mapping[str, ServiceModel] = field(validator=_BY_NAME)
     """From `1K`, `2K` and `4K`, all three."""
 
     def __attrs_post_init__(self) -> None:
@@ -82,9 +109,9 @@ class Mixture:
     `ValueError` for weights that do not fit.
     """
 
-    weights: Sequence[float] = field(validator=and_(min_len(1), deep_iterable(ge(0.0))))
+    weights: Sequence[float] = field(validator=_WEIGHTS)
     """They need not add up to 1."""
-    models: Sequence[ServiceModel]
+    models: Sequence[ServiceModel] = field(validator=_MODELS)
     """As many as there are weights."""
 
     def __attrs_post_init__(self) -> None:
@@ -103,7 +130,7 @@ class Mixture:
 class Stuck:
     """Success after a fixed time that is far too long. `ValueError` for a time that cannot be."""
 
-    seconds: float = field(default=600.0, validator=gt(0.0))
+    seconds: float = field(default=600.0, validator=ABOVE_0)
     """Seconds from acceptance to the end of the task, before `speed` divides them."""
 
     def draw(self, rng: Random, resolution: str) -> Service:  # noqa: ARG002 - the protocol
@@ -115,11 +142,11 @@ class Stuck:
 class FailFast:
     """Failure after a fixed short time. `ValueError` for a time that cannot be."""
 
-    seconds: float = field(default=1.0, validator=gt(0.0))
+    seconds: float = field(default=1.0, validator=ABOVE_0)
     """Seconds from acceptance to the end of the task, before `speed` divides them."""
-    code: str = "GENERATION_FAILED"
+    code: str = field(default="GENERATION_FAILED", validator=TEXT)
     """Its failCode."""
-    message: str = "The generation failed"
+    message: str = field(default="The generation failed", validator=TEXT)
     """Its failMsg."""
 
     def draw(self, rng: Random, resolution: str) -> Service:  # noqa: ARG002 - the protocol

@@ -48,13 +48,7 @@ def _keywords(mark: pytest.Mark) -> dict[str, Any]:
 
 
 def _check_values(settings: dict[str, Any]) -> None:
-    service = settings.get("service")
-    drawn = "service" not in settings or callable(getattr(service, "draw", None))
-    if isinstance(service, type) or not drawn:
-        raise MarkError(f"{_MARK}: service must be a model, such as LogNormal(15), not {service!r}")
-    for name, value in settings.items():
-        try:
-            Settings(**{name: value})
-        except (AttributeError, TypeError, ValueError) as error:
-            # The validators of attrs put more into an error than its text.
-            raise MarkError(f"{_MARK}: {name}={value!r} cannot be: {error.args[0]}") from None
+    try:
+        Settings(**settings)
+    except ValueError as error:
+        raise MarkError(f"{_MARK}: {error}") from None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nanobanana_async.emulator import FailFast, LogNormal
+from nanobanana_async.emulator import Episode, FailFast, LogNormal
 from nanobanana_async.testing._marks import MarkError, settings_from
 
 
@@ -29,12 +29,14 @@ def test_the_nearest_mark_holds_keyword_by_keyword() -> None:
     [
         ({"fault": {}}, "no keyword 'fault'; did you mean 'faults'?"),
         ({"port": 8787}, "no keyword 'port'; there are api_key, seed, speed, "),
-        ({"speed": -1}, "'speed' must be > 0"),
-        ({"speed": "fast"}, "speed='fast' cannot be: "),
-        ({"faults": ["submit_lost"]}, "faults=['submit_lost'] cannot be: "),
-        ({"speed": "fast"}, "'>' not supported between instances of 'str' and 'float'"),
+        ({"speed": -1}, "speed must be a number above 0, not -1"),
+        ({"speed": "fast"}, "speed must be a number above 0, not 'fast'"),
         ({"faults": {"submit_lots": 1}}, "Near it: submit_lost"),
-        ({"faults": ["submit_lost"]}, "'list' object has no attribute 'items'"),
+        ({"faults": ["submit_lost"]}, "faults must be probabilities by name, such as {"),
+        (
+            {"episodes": Episode("any_502", 0, 1)},
+            "episodes must be a list of Episodes, not Episode(",
+        ),
         ({"service": 15}, "service must be a model, such as LogNormal(15), not 15"),
         ({"service": LogNormal}, "service must be a model, such as LogNormal(15), not <class"),
     ],
