@@ -1,11 +1,12 @@
 """The emulator's HTTP front: the core behind aiohttp.web, on loopback only."""
 
 import asyncio
+import logging
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from typing import Final, Self, Unpack
 
 from aiohttp import web
@@ -27,6 +28,9 @@ _FAMILIES: Final[Mapping[str, socket.AddressFamily]] = {
 _BACKLOG: Final = 4096
 # Seconds that answers under way get when the emulator is left.
 _SHUTDOWN: Final = 1.0
+_FAILED: Final = "the emulator itself failed: that was no fault of the API"
+
+_log = logging.getLogger("nanobanana_async.emulator")
 
 
 class Emulator:
@@ -53,6 +57,7 @@ class Emulator:
         self._port = port
         self._settings = Settings(**settings)
         self._exit = AsyncExitStack()
+        self._defect: Exception | None = None
 
     async def __aenter__(self) -> Self:
         """Begin to serve; afterwards `url` is known.
@@ -80,12 +85,18 @@ class Emulator:
         await web.SockSite(runner, listener, backlog=_BACKLOG).start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Stop serving. Connections, deliveries under way and the drawing thread end here.
 
         Answers under way get one second; cancelled, none.
+
+        Raises:
+            RuntimeError: something in the emulator broke meanwhile, such as a `service` of your own;
+                not where the block raises anyway.
         """
         await self._exit.aclose()
+        if self._defect is not None and kind is None:
+            raise RuntimeError(_FAILED) from self._defect
 
     @property
     def url(self) -> str:
@@ -106,7 +117,8 @@ class Emulator:
             await http.content.read()
         )  # whole, however long: aiohttp's own limit is not the API's
         request = Request(http.method, http.path, http.query, headers, body)
-        delay, outcome = self._core.handle(self._now(), request)
+        with self._no_fault_of_the_api(request):
+            delay, outcome = self._core.handle(self._now(), request)
         if delay > 0:
             await asyncio.sleep(delay)
         if isinstance(outcome, Reset):
@@ -114,11 +126,22 @@ class Emulator:
         if isinstance(outcome, Silence):
             return Silent()
         if isinstance(outcome, Cut):
-            return await cut(http, await self._drawn(outcome.of))
-        answer = await self._drawn(outcome)
+            return await cut(http, await self._drawn(request, outcome.of))
+        answer = await self._drawn(request, outcome)
         return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
-    async def _drawn(self, outcome: Answer | Picture) -> Answer:
+    async def _drawn(self, request: Request, outcome: Answer | Picture) -> Answer:
         if isinstance(outcome, Picture):
-            return await self._loop.run_in_executor(self._painter, render, outcome)
+            with self._no_fault_of_the_api(request):
+                return await self._loop.run_in_executor(self._painter, render, outcome)
         return outcome
+
+    @contextmanager
+    def _no_fault_of_the_api(self, request: Request) -> Iterator[None]:
+        """Say aloud what breaks in here. To a client it is one more answer 500, which it bears."""
+        try:
+            yield
+        except Exception as error:
+            self._defect = self._defect or error
+            _log.exception("%s (%s %s)", _FAILED, request.method, request.path)
+            raise web.HTTPInternalServerError(text=_FAILED) from error
