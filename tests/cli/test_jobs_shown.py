@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -129,6 +130,21 @@ def test_what_has_become_of_a_job(error: NanoBananaError | None, accepted: bool,
 )
 def test_what_nobody_told_of_is_not_said_to_run(error: NanoBananaError | None, end: End) -> None:
     assert Job(task_id="t", state=ASKED, error=error).end is end
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [
+        ({"files": [Path("x.png")]}, 0),
+        ({"state": ASKED}, 4),
+        ({"state": "processing"}, 4),
+        ({"error": TaskFailedError("x", task_id="t")}, 1),
+        ({"error": AuthenticationError("x")}, 3),
+    ],
+)
+def test_what_is_left_has_an_exit_code(states: dict[str, Any], code: int) -> None:
+    jobs = [Job(task_id="t", **states), Job(task_id="u", files=[Path("y.png")])]
+    assert JobsEnd().end(jobs, None, in_time=True) == code
 
 
 def test_that_the_command_has_ended_is_no_error_of_what_runs() -> None:
