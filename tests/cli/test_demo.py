@@ -1,26 +1,16 @@
 """`nanobanana demo` as a process: piped, in a terminal, stopped halfway."""
 
-import os
 import re
 import signal
-import struct
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from .command import MODULE, run, started
-
-if sys.platform != "win32":
-    import fcntl
-    import termios
+from .command import run, started
+from .pseudo import in_terminal, no_terminals, read, resize
 
 QUICK = ("--speed", "500")
-no_terminals = pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals")
 
 
 def sizes(folder: Path) -> dict[str, tuple[int, int]]:
@@ -96,7 +86,9 @@ def test_readers_that_left(tmp_path: Path) -> None:
 @no_terminals
 def test_in_a_terminal_that_is_resized_and_stopped(tmp_path: Path) -> None:
     """Whatever its size was when a picture was drawn, each line had its place and filled it."""
-    with in_terminal("--n", "30", "--speed", "0.001", cwd=tmp_path, NO_COLOR="1", TERM="xterm") as (
+    with in_terminal(
+        "demo", "--n", "30", "--speed", "0.001", cwd=tmp_path, NO_COLOR="1", TERM="xterm"
+    ) as (
         process,
         terminal,
     ):
@@ -117,46 +109,11 @@ def test_in_a_terminal_that_is_resized_and_stopped(tmp_path: Path) -> None:
 
 @no_terminals
 def test_in_a_terminal_that_cannot_draw(tmp_path: Path) -> None:
-    with in_terminal("--n", "3", *QUICK, cwd=tmp_path, TERM="dumb") as (process, terminal):
+    with in_terminal("demo", "--n", "3", *QUICK, cwd=tmp_path, TERM="dumb") as (process, terminal):
         seen = read(terminal)
         assert process.wait(timeout=30) == 0
     assert "3/3 done" in seen
     assert "\x1b" not in seen
-
-
-@contextmanager
-def in_terminal(
-    *arguments: str, cwd: Path, **variables: str
-) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Start a demo in a pseudo-terminal, of which the other end is handed out, too."""
-    master, slave = os.openpty()
-    process = subprocess.Popen(  # noqa: S603 - our own command
-        [*MODULE, "demo", *arguments],
-        stdout=slave,
-        stderr=slave,
-        cwd=cwd,
-        env=os.environ | variables,
-    )
-    os.close(slave)
-    with process:
-        try:
-            yield process, master
-        finally:
-            process.kill()
-            os.close(master)
-
-
-def resize(terminal: int, columns: int, lines: int) -> None:
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-
-def read(terminal: int, until: str | None = None) -> str:
-    """Return what is written there, to the end or until that has come."""
-    seen = b""
-    with suppress(OSError):  # how Linux says that nobody writes there any more
-        while (until is None or until.encode() not in seen) and (chunk := os.read(terminal, 65536)):
-            seen += chunk
-    return seen.decode(errors="replace")
 
 
 def shape(picture: str) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """`nanobanana generate`, from prompts to files, against an emulator behind a socket."""
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from nanobanana_async.emulator import LogNormal
 from nanobanana_async.testing import EmulatorThread
 
 from .command import started
+from .pseudo import in_terminal, no_terminals, read
 
 pytestmark = pytest.mark.usefixtures("nanobanana_emulator")
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -35,6 +37,18 @@ def test_a_picture_into_a_file(nanobanana_emulator: EmulatorThread) -> None:
     assert Path("new/cat.png").read_bytes().startswith(PNG)
     assert "a cat: submitting\n" in done.stderr
     assert nanobanana_emulator.ledger().accepted == 1
+
+
+@no_terminals
+def test_in_a_terminal_the_path_stands_where_the_progress_was(folder: Path) -> None:
+    with in_terminal(
+        "generate", "a cat", "-o", "cat.png", cwd=folder, TERM="xterm", NO_COLOR="1"
+    ) as (process, terminal):
+        seen = read(terminal)
+        assert process.wait(timeout=30) == 0
+    assert "a cat " in seen
+    assert seen.count("cat.png") == 1
+    assert re.search(r"\x1b\[2Kcat\.png\r\n[^\n]*$", seen)  # not even an empty line is left
 
 
 def test_a_name_that_ends_in_jpg_asks_for_a_jpeg() -> None:

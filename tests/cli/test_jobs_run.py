@@ -1,6 +1,7 @@
 """How the jobs of one command run and end, in virtual time: signals, `--timeout`, defects."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -153,6 +154,33 @@ def test_the_second_ctrl_c_does_not_wait() -> None:
     code, seconds, _ = ended(never_answered, presses=(3.0, 4.0, 4.1), client=client)
     assert code == 130
     assert seconds == pytest.approx(4.1)
+
+
+def test_a_job_that_does_not_heed_the_closed_client_is_left() -> None:
+    async def hangs(_: FakeClient, job: Job) -> None:
+        job.task_id = "task_1"
+        await asyncio.sleep(1_000_000)
+
+    code, seconds, job = ended(hangs, presses=(3.0,))
+    assert (code, job.end) == (130, End.RUNNING)
+    assert seconds == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize(("wanted", "said"), [(End.SUCCEEDED, 2), (End.RUNNING, 1)])
+def test_what_becomes_of_a_task_is_news_for_who_waits(wanted: End, said: int) -> None:
+    """Not for `submit`: it leaves them all. A submit that may be paid for is news for everybody."""
+    display, logger = Shown(), logging.getLogger("nanobanana_async")
+
+    async def step(_: Job) -> None:
+        logger.warning("finished and nobody awaits it", extra={"task_id": "task_1"})
+        logger.error("may have been accepted", extra={"task_id": "task_2"})
+
+    async def main() -> None:
+        fake, end = FakeClient(), JobsEnd(wanted=wanted)
+        await JobsRun(fake, [Job(task_id="x")], display, end).run(step)  # type: ignore[arg-type]
+
+    run_virtual(main())
+    assert len(display.said) == said
 
 
 def test_a_defect_is_raised_when_what_is_paid_for_was_named(

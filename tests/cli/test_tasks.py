@@ -88,9 +88,10 @@ def test_a_task_that_nobody_knows(command: str) -> None:
     assert ("Still asking." in done.stderr) == (command == "status")
 
 
+@pytest.mark.parametrize("typed", ["-", ""])
 @pytest.mark.parametrize("command", ["status", "wait", "download"])
-def test_no_id(command: str) -> None:
-    done = run(command, "-")
+def test_no_id(command: str, typed: str) -> None:
+    done = run(command, typed)
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
 
 
