@@ -64,14 +64,23 @@ def test_ids_that_cannot_be_written_are_named(nanobanana_emulator: EmulatorThrea
     assert nanobanana_emulator.ledger().accepted == 2
 
 
-@pytest.mark.parametrize(("command", "code"), [("generate", 0), ("submit", 1)])
-def test_a_reader_who_has_left(command: str, code: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["generate", "a cat", "--quiet", "-o"], 0),
+        (["submit", "a cat", "--quiet"], 1),
+        (["balance"], 1),
+        (["generate", "--help"], 1),
+    ],
+    ids=["generate", "submit", "balance", "help"],
+)
+def test_a_reader_who_has_left(arguments: list[str], code: int, tmp_path: Path) -> None:
     """That is no fault; but ids that he did not take are named."""
     reader, writer = os.pipe()
     os.close(reader)
-    folder = ["-o", str(tmp_path)] if command == "generate" else []
-    done = run_into(writer, command, "a cat", "--quiet", *folder)
+    folder = [str(tmp_path)] if arguments[-1] == "-o" else []
+    done = run_into(writer, *arguments, *folder)
     os.close(writer)
     assert done.returncode == code
-    assert ("To go on: nanobanana wait task_" in done.stderr) == (command == "submit")
+    assert ("To go on: nanobanana wait task_" in done.stderr) == ("submit" in arguments)
     assert "Error" not in done.stderr
