@@ -6,6 +6,7 @@ from typing import Final, Generic, Self, TypeVar
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 T = TypeVar("T")
 
@@ -38,4 +39,5 @@ class LiveDisplay(Generic[T]):
         self._live.update(self._picture(snapshot), refresh=True)
 
     def say(self, text: str) -> None:
-        self._live.console.print(text, markup=False, soft_wrap=True)
+        # A Text, since `markup=False` would hold for the picture below it as well.
+        self._live.console.print(Text(text), soft_wrap=True)

@@ -22,6 +22,7 @@ from nanobanana_async import (
     TaskStuckError,
 )
 from nanobanana_async.cli._errors import exit_code, sentence
+from nanobanana_async.cli._live import LiveDisplay
 from nanobanana_async.cli.jobs._display import JobLines
 from nanobanana_async.cli.jobs._end import JobsEnd
 from nanobanana_async.cli.jobs._job import ASKED, DOWNLOADING, SUBMITTING, End, Job
@@ -70,6 +71,21 @@ def test_the_picture_of_few_says_nothing_of_more() -> None:
 
 def test_the_picture_of_none_is_not_even_a_line() -> None:
     assert drawn(JobsView([job("done", over=True)], 0.0, 0.0), 80) == ""
+
+
+def test_what_is_said_stands_above_the_picture_which_stays_as_it_was() -> None:
+    console = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
+    one, other = job("a cat"), job("a dog")
+    with LiveDisplay(picture, console) as display:
+        display.show(JobsView([one, other], 3.0, 3.0))
+        one.state, one.since = "processing", 4.0  # later than what was shown
+        display.say("[bold]/a.png")
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    _, above, below = shown.rpartition("[bold]/a.png\n")
+    assert above
+    assert "[bold]" not in below
+    assert "processing" not in below
+    assert "0 of 2" in below
 
 
 def test_few_jobs_have_a_line_a_step(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """The jobs of a command in a terminal. Needs rich; import it late."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from attrs import frozen
@@ -28,45 +29,50 @@ def picture(view: JobsView) -> RenderableType:
     left = len(view.jobs) - view.over
     if not left:
         return Group()  # not even a line, else one would stay
-    return _Picture(view, left)
+    rows = [_row(job, view.now) for job in view.furthest(_ROWS)]
+    return _Picture(rows, left - len(rows), _Bar(view) if len(view.jobs) > 1 else None)
+
+
+def _row(job: Job, now: float) -> tuple[Text, Text, str]:
+    name = Text(" ".join(job.name.split()))
+    state = Text(job.state, style=_STYLES.get(job.state, "cyan"))
+    return name, state, f"{now - job.since:.0f} s"
 
 
 @frozen
 class _Picture:
-    view: JobsView
-    left: int
-    """Jobs that are not over."""
+    """What is drawn anew at each width; the jobs themselves go on meanwhile."""
+
+    rows: Sequence[tuple[Text, Text, str]]
+    more: int
+    """Jobs that have no row."""
+    bar: "_Bar | None"
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width - _FREE
-        yield _rows(self.view, max(_SHORTEST_NAME, min(_NAME, width - _BESIDE_NAME)))
-        if self.left > _ROWS:
-            yield Text(f"… and {self.left - _ROWS:,} more", style="dim")
-        if len(self.view.jobs) > 1:
-            yield _bar(self.view, min(_BAR, width // 2))
+        table = Table.grid(padding=(0, 2))
+        name = max(_SHORTEST_NAME, min(_NAME, width - _BESIDE_NAME))
+        table.add_column(width=name, no_wrap=True, overflow="ellipsis")
+        table.add_column(min_width=11, no_wrap=True)
+        table.add_column(justify="right", min_width=5, no_wrap=True, style="dim")
+        for row in self.rows:
+            table.add_row(*row)
+        yield table
+        if self.more:
+            yield Text(f"… and {self.more:,} more", style="dim")
+        if self.bar is not None:
+            yield self.bar.drawn(min(_BAR, width // 2))
 
 
-def _rows(view: JobsView, width: int) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(width=width, no_wrap=True, overflow="ellipsis")
-    table.add_column(min_width=11, no_wrap=True)
-    table.add_column(justify="right", min_width=5, no_wrap=True, style="dim")
-    for job in view.furthest(_ROWS):
-        table.add_row(
-            Text(" ".join(job.name.split())), _state(job), f"{view.now - job.since:.0f} s"
+class _Bar:
+    def __init__(self, view: JobsView) -> None:
+        self._over, self._all, self._seconds = view.over, len(view.jobs), view.seconds
+
+    def drawn(self, width: int) -> RenderableType:
+        row = Table.grid(padding=(0, 2))
+        row.add_row(
+            ProgressBar(self._all, self._over, width=width),
+            f"[bold]{self._over:,}[/] of {self._all:,}",
+            f"{self._seconds:.0f} s",
         )
-    return table
-
-
-def _state(job: Job) -> Text:
-    return Text(job.state, style=_STYLES.get(job.state, "cyan"))
-
-
-def _bar(view: JobsView, width: int) -> Table:
-    row = Table.grid(padding=(0, 2))
-    row.add_row(
-        ProgressBar(len(view.jobs), view.over, width=width),
-        f"[bold]{view.over:,}[/] of {len(view.jobs):,}",
-        f"{view.seconds:.0f} s",
-    )
-    return row
+        return row
