@@ -1,6 +1,7 @@
 """The options that make a request: all fields of ImageRequest. Imports click only."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,29 +58,15 @@ def model(
     )
 
 
-def aspect_ratio(text: str) -> Callable[[F], F]:
-    """Return `--aspect-ratio`."""
-    complete = _one_of("aspect_ratios")
-    return click.option("--aspect-ratio", metavar="W:H", shell_complete=complete, help=text)
+def _choice(name: str, metavar: str, attribute: str, text: str) -> Callable[[F], F]:
+    return click.option(name, metavar=metavar, shell_complete=_one_of(attribute), help=text)
 
 
-def resolution(text: str) -> Callable[[F], F]:
-    """Return `--resolution`."""
-    complete = _one_of("resolutions")
-    return click.option("--resolution", metavar="SIZE", shell_complete=complete, help=text)
-
-
-def output_format(text: str) -> Callable[[F], F]:
-    """Return `--output-format`."""
-    complete = _one_of("output_formats")
-    return click.option("--output-format", metavar="FORMAT", shell_complete=complete, help=text)
-
-
-def provider(text: str) -> Callable[[F], F]:
-    """Return `--provider`."""
-    complete = _one_of("providers")
-    return click.option("--provider", metavar="NAME", shell_complete=complete, help=text)
-
+# Each takes its help: what holds where it is not given, its command says.
+aspect_ratio = partial(_choice, "--aspect-ratio", "W:H", "aspect_ratios")
+resolution = partial(_choice, "--resolution", "SIZE", "resolutions")
+output_format = partial(_choice, "--output-format", "FORMAT", "output_formats")
+provider = partial(_choice, "--provider", "NAME", "providers")
 
 request_options = options(
     aspect_ratio("Such as 3:2, 16:9, 1:1; auto if not given."),
