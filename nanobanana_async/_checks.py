@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import Attribute
 
-__all__ = ["check_flag", "check_seconds", "flag", "patience"]
+__all__ = ["check_flag", "check_seconds", "flag", "has_methods", "patience"]
 
 _DAY: Final = 86_400.0
 
@@ -30,6 +30,16 @@ def check_seconds(name: str, value: object) -> None:
     """
     if type(value) not in (int, float) or not 0 < value < inf:  # type: ignore[operator]
         raise ValueError(f"{name} must be seconds above 0, not {value!r}")
+
+
+def has_methods(value: object, *names: str) -> bool:
+    """Tell whether it is an object with these methods, and not the class of such objects.
+
+    Not `isinstance` with a protocol, which from Python 3.12 on refuses whoever hands calls on.
+    """
+    return not isinstance(value, type) and all(
+        callable(getattr(value, name, None)) for name in names
+    )
 
 
 def flag(_: Any, attribute: Attribute[bool], value: Any) -> None:

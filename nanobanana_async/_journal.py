@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from attrs import define, field, frozen
 
@@ -49,7 +49,6 @@ class Record:
     """What `kind` says; fit for JSON."""
 
 
-@runtime_checkable
 class Journal(Protocol):
     """A durable record of attempts. One client has it at a time.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar
 
 from attrs import define, field
 
@@ -50,7 +50,6 @@ class Observation(Protocol):
         """It is over; nothing more is told of it."""
 
 
-@runtime_checkable
 class Observer(Protocol):
     """Watches clients."""
 

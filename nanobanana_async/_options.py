@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from yarl import URL
 
+from nanobanana_async._checks import has_methods
 from nanobanana_async._errors import MissingKeyError
 from nanobanana_async._hosts import is_loopback
 from nanobanana_async._journal import Journal
@@ -89,7 +89,7 @@ def journal_from(journal: Journal | str | os.PathLike[str] | None) -> Journal | 
     """
     if isinstance(journal, str | os.PathLike):
         return SqliteJournal(Path(journal))
-    if journal is None or _is_object(journal, Journal):
+    if journal is None or has_methods(journal, "open", "write", "note", "aclose"):
         return journal
     raise TypeError(f"journal must be a path or a Journal, not {journal!r}")
 
@@ -100,7 +100,7 @@ def transport_from(transport: Transport | None) -> Transport | None:
     Raises:
         TypeError: it is none.
     """
-    if transport is None or _is_object(transport, Transport):
+    if transport is None or has_methods(transport, "send", "aclose"):
         return transport
     raise TypeError(f"transport must carry requests, as a Transport does, not {transport!r}")
 
@@ -131,11 +131,6 @@ def watch_from(telemetry: Observer | None) -> Watch | None:
     """
     if telemetry is None:
         return None
-    if not _is_object(telemetry, Observer):
+    if not has_methods(telemetry, "opened", "caller", "began", "downloading"):
         raise TypeError(f"telemetry must be Telemetry(), not {telemetry!r}")
     return Watch(telemetry)
-
-
-def _is_object(value: object, protocol: Any) -> bool:
-    """Tell whether it has the protocol's methods, and is not the class of what has."""
-    return isinstance(value, protocol) and not isinstance(value, type)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from attrs import Attribute, field, frozen
 
-from nanobanana_async._checks import flag, patience
+from nanobanana_async._checks import flag, has_methods, patience
 
 __all__ = ["DeliveryRelay", "Webhooks"]
 
 _SHORTEST_SECRET: Final = 16
 
 
-@runtime_checkable
 class DeliveryRelay(Protocol):
     """Hands a delivery that reached the wrong process to the one that it is for.
 
@@ -77,7 +76,7 @@ def _public(_: Any, __: Attribute[str], value: Any) -> None:
 
 
 def _relays(_: Any, __: Attribute[Any], value: Any) -> None:
-    if isinstance(value, type) or not isinstance(value, DeliveryRelay | None):
+    if not (value is None or has_methods(value, "publish", "subscribe")):
         raise TypeError(f"relay must be a DeliveryRelay, not {value!r}")
 
 

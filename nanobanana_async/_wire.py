@@ -7,7 +7,7 @@ is the same over both.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol
 
 from attrs import frozen
 
@@ -47,7 +47,6 @@ class NoAnswerError(Exception):
     """There was a connection but no whole answer: what became of the request is not known."""
 
 
-@runtime_checkable
 class Transport(Protocol):
     """Carries requests to the API. One request a call: no retry, no redirect, no waiting in line."""
 

@@ -23,11 +23,11 @@ or the host.
 @api_options
 def balance(**given: Any) -> int:
     """Show what the account holds, as the API tells it: its form is not documented."""
-    from nanobanana_async.cli._output import answer  # noqa: PLC0415 - slow, not for --help
+    from nanobanana_async.cli._output import put  # noqa: PLC0415 - slow, not for --help
 
     as_json = given.pop("as_json")
     for line in _lines(asyncio.run(_ask(given)), as_json=as_json):
-        answer(line)
+        put(line)
     return 0
 
 

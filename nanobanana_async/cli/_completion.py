@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from nanobanana_async.cli._command import Command
-from nanobanana_async.cli._unheard import heard
+from nanobanana_async.cli._output import put
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -23,5 +23,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     """Print the script that makes SHELL complete commands and options."""
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101 - click knows all three
-    with heard():
-        click.echo(kind(ctx.find_root().command, {}, "nanobanana", "_NANOBANANA_COMPLETE").source())
+    put(kind(ctx.find_root().command, {}, "nanobanana", "_NANOBANANA_COMPLETE").source())

@@ -1,6 +1,7 @@
 """The command `nanobanana` and how its errors look: one line on stderr."""
 
 import sys
+from io import TextIOWrapper
 from typing import Any, Final
 
 import click
@@ -67,6 +68,8 @@ class OneLineErrors(click.Group):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run and exit: 2 for wrong options, 130 where it was interrupted before it began."""
+        if isinstance(sys.stdout, TextIOWrapper):  # else a locale without a sign ends the command
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             code = super().main(*args, **options | {"standalone_mode": False})
         except click.ClickException as error:

@@ -3,6 +3,8 @@
 A pipe that was closed (`| head -1`), a disk that is full: the work goes on all the same.
 """
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ import click
 from attrs import define
 
 from nanobanana_async.cli._display import Display
-from nanobanana_async.cli._unheard import heard, note, silence_if_broken
+from nanobanana_async.cli._unheard import note, silence_if_broken
 
 T = TypeVar("T")
 
@@ -21,35 +23,23 @@ T = TypeVar("T")
 def put(text: str) -> bool:
     """Write a line to stdout; False where that cannot be done, which the command's end then says."""
     try:
-        _echo(text, err=False)
+        _write(text)
     except OSError as error:
         note(error)
         return False
     return True
 
 
-def answer(text: str) -> None:
-    """Write a line to stdout for a command that has nothing else to do.
-
-    Raises:
-        Unheard: that cannot be done.
-        BrokenPipeError: nobody reads on.
-    """
-    with heard():
-        _echo(text, err=False)
+def _write(text: str) -> None:
+    if sys.stdout is None:  # closed by whoever started us: click would say nothing, to nobody
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    click.echo(text)
 
 
 def complain(text: str) -> None:
     """Write a line to stderr."""
     with _heard_or_not():
-        _echo(text, err=True)
-
-
-def _echo(text: str, *, err: bool) -> None:
-    try:
-        click.echo(text, err=err)
-    except UnicodeEncodeError:  # a stream that is not in UTF-8, and a path that needs it
-        click.echo(text.encode("ascii", "backslashreplace").decode(), err=err)
+        click.echo(text, err=True)
 
 
 @define

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from nanobanana_async.cli._output import answer
+from nanobanana_async.cli._output import put
 from nanobanana_async.cli._report import emulator_report
 from nanobanana_async.cli._signals import first_signal
 from nanobanana_async.emulator import Emulator
@@ -18,7 +18,8 @@ async def serve(settings: dict[str, Any]) -> None:
     with first_signal() as signalled:
         async with AsyncExitStack() as stack:
             emulator = await _enter(stack, settings)
-            _announce(emulator.url, settings["api_key"])
+            if not _announce(emulator.url, settings["api_key"]):
+                return  # nobody knows where it is
             await signalled
     # The empty line closes the terminal's ^C.
     click.echo(f"\n{emulator_report(emulator.ledger(), settings)}", err=True)
@@ -38,7 +39,9 @@ async def _enter(stack: AsyncExitStack, settings: dict[str, Any]) -> Emulator:
         ) from None
 
 
-def _announce(url: str, key: str) -> None:
+def _announce(url: str, key: str) -> bool:
     # At once: whoever reads a pipe has the lines before the first request.
-    answer(f"export APIXO_API_KEY={quote(key)}\nexport APIXO_BASE_URL={quote(url)}")
-    click.echo("The emulator is running. Stop it with Ctrl-C.", err=True)
+    heard = put(f"export APIXO_API_KEY={quote(key)}\nexport APIXO_BASE_URL={quote(url)}")
+    if heard:
+        click.echo("The emulator is running. Stop it with Ctrl-C.", err=True)
+    return heard

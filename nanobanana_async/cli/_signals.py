@@ -17,7 +17,7 @@ def first_signal() -> Iterator[asyncio.Future[signal.Signals]]:
     """Yield a future of the first signal; the second one acts as if nobody listened."""
     loop = asyncio.get_running_loop()
     caught: asyncio.Future[signal.Signals] = loop.create_future()
-    with _heeded(lambda number: loop.call_soon_threadsafe(_settle, [caught], number), most=1):
+    with heeded(lambda number: loop.call_soon_threadsafe(_settle, [caught], number), most=1):
         yield caught
 
 
@@ -38,24 +38,13 @@ def signals() -> Iterator[Pressed]:
     loop = asyncio.get_running_loop()
     pressed = Pressed(loop.create_future(), loop.create_future())
     futures = [pressed.first, pressed.second]
-    with _heeded(lambda number: loop.call_soon_threadsafe(_settle, futures, number)):
+    with heeded(lambda number: loop.call_soon_threadsafe(_settle, futures, number)):
         yield pressed
 
 
 @contextmanager
-def noted_signal() -> Iterator[list[signal.Signals]]:
-    """Yield a list that the first signal is put into; the second acts as if nobody listened.
-
-    For what blocks without an event loop: it goes on blocking.
-    """
-    caught: list[signal.Signals] = []
-    with _heeded(caught.append, most=1):
-        yield caught
-
-
-@contextmanager
-def _heeded(notice: Callable[[signal.Signals], object], most: int | None = None) -> Iterator[None]:
-    """Have each signal noticed; after `most` of them the next acts as before."""
+def heeded(notice: Callable[[signal.Signals], object], most: int | None = None) -> Iterator[None]:
+    """Call `notice` at each signal, in the handler; after `most` of them the next acts as before."""
     count = 0
 
     def restore() -> None:

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable
 from typing import Final
 
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s]+(?=@)")
 
 
 def counted(rows: int) -> str:

@@ -1,7 +1,6 @@
 """The emulator's HTTP front: the core behind aiohttp.web, on loopback only."""
 
 import asyncio
-import logging
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from aiohttp import web
 
 from nanobanana_async.emulator._core import EmulatorCore
 from nanobanana_async.emulator._courier import Courier
+from nanobanana_async.emulator._defects import FAILED, said_aloud
 from nanobanana_async.emulator._disturbed import Silent, cut, reset
 from nanobanana_async.emulator._gallery import render
 from nanobanana_async.emulator._http_post import http_post
@@ -28,9 +28,6 @@ _FAMILIES: Final[Mapping[str, socket.AddressFamily]] = {
 _BACKLOG: Final = 4096
 # Seconds that answers under way get when the emulator is left.
 _SHUTDOWN: Final = 1.0
-_FAILED: Final = "the emulator itself failed: that was no fault of the API"
-
-_log = logging.getLogger("nanobanana_async.emulator")
 
 
 class Emulator:
@@ -96,7 +93,7 @@ class Emulator:
         """
         await self._exit.aclose()
         if self._defect is not None and kind is None:
-            raise RuntimeError(_FAILED) from self._defect
+            raise RuntimeError(FAILED) from self._defect
 
     @property
     def url(self) -> str:
@@ -138,10 +135,10 @@ class Emulator:
 
     @contextmanager
     def _no_fault_of_the_api(self, request: Request) -> Iterator[None]:
-        """Say aloud what breaks in here. To a client it is one more answer 500, which it bears."""
+        """Note what breaks in here. To a client it is one more answer 500, which it bears."""
         try:
-            yield
+            with said_aloud(request):
+                yield
         except Exception as error:
             self._defect = self._defect or error
-            _log.exception("%s (%s %s)", _FAILED, request.method, request.path)
-            raise web.HTTPInternalServerError(text=_FAILED) from error
+            raise web.HTTPInternalServerError(text=FAILED) from error

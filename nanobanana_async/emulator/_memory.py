@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from nanobanana_async._wire import Call, NoAnswerError, Reply
 from nanobanana_async.emulator._core import EmulatorCore
+from nanobanana_async.emulator._defects import said_aloud
 from nanobanana_async.emulator._wire import Answer, Request, Silence
 
 __all__ = ["MemoryTransport", "Stalls"]
@@ -77,7 +78,8 @@ class MemoryTransport:
         request = Request(
             call.method, f"/api/v1/{call.path}", call.query or {}, self._headers, call.body or b""
         )
-        delay, outcome = self.core.handle(loop.time(), request)
+        with said_aloud(request):
+            delay, outcome = self.core.handle(loop.time(), request)
         if delay:
             await asyncio.sleep(delay)
         await self._travel(loop.time)

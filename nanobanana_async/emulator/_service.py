@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from attrs import field, frozen
 
 from nanobanana_async.emulator._checks import (
+    A_WHILE,
     ABOVE_0,
     FROM_0,
     TEXT,
@@ -130,7 +131,7 @@ class Mixture:
 class Stuck:
     """Success after a fixed time that is far too long. `ValueError` for a time that cannot be."""
 
-    seconds: float = field(default=600.0, validator=ABOVE_0)
+    seconds: float = field(default=600.0, validator=A_WHILE)
     """Seconds from acceptance to the end of the task, before `speed` divides them."""
 
     def draw(self, rng: Random, resolution: str) -> Service:  # noqa: ARG002 - the protocol

@@ -7,6 +7,7 @@ from attrs import Attribute, field, frozen
 from attrs.validators import and_, optional
 
 from nanobanana_async.emulator._checks import (
+    A_WHILE,
     ABOVE_0,
     FLAG,
     FROM_0,
@@ -120,7 +121,7 @@ class Settings:
     """What each accepted submit takes from the balance."""
     pictures: int = field(default=1, validator=whole_from(1))
     """Result URLs of each successful task."""
-    result_lifetime: float = field(default=15 * _DAY, validator=ABOVE_0)
+    result_lifetime: float = field(default=15 * _DAY, validator=A_WHILE)
     """Seconds from a task's end to the end of its pictures."""
     forget_after: float | None = field(default=None, validator=optional(ABOVE_0))
     """Seconds from a task's end until the API knows neither it nor its pictures; None is never."""

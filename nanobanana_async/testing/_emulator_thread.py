@@ -27,6 +27,7 @@ class EmulatorThread:
         """The only key that is let in."""
         self._emulator = Emulator(**settings)
         self._exit = ExitStack()
+        self._was_entered = False
         self._process: int | None = None
         self._serves = False
 
@@ -35,15 +36,15 @@ class EmulatorThread:
 
         Raises RuntimeError where it was entered before.
         """
-        if self._process is not None:
+        if self._was_entered:
             raise RuntimeError("an EmulatorThread is entered once: make another")
-        self._process = os.getpid()
+        self._was_entered = True
         with ExitStack() as stack:
             portal = stack.enter_context(start_blocking_portal(name="nanobanana-emulator"))
             stack.enter_context(portal.wrap_async_context_manager(self._emulator))
             self._portal = portal
             self._exit = stack.pop_all()
-        self._serves = True
+        self._process, self._serves = os.getpid(), True
         return self
 
     def __exit__(

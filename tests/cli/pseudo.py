@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -21,14 +22,14 @@ no_terminals = pytest.mark.skipif(sys.platform == "win32", reason="it has no pse
 
 @contextmanager
 def in_terminal(
-    *arguments: str, cwd: Path, **variables: str
+    *arguments: str, cwd: Path, stderr: IO[str] | None = None, **variables: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Start a command in a pseudo-terminal, of which the other end is handed out, too."""
     master, slave = os.openpty()
     process = subprocess.Popen(  # noqa: S603 - our own command
         [*MODULE, *arguments],
         stdout=slave,
-        stderr=slave,
+        stderr=slave if stderr is None else stderr,
         cwd=cwd,
         env=os.environ | variables,
     )

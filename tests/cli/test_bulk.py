@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
@@ -284,14 +283,6 @@ def test_streams_that_were_closed_before(monkeypatch: pytest.MonkeyPatch, stream
         display.show(VIEW)
         display.say("something")
     put("the end")
-
-
-def test_a_stream_that_has_no_letters_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = TextIOWrapper(BytesIO(), encoding="latin-1")
-    monkeypatch.setattr(sys, "stdout", stream)
-    put("Look at 😀/report.html")
-    stream.flush()
-    assert stream.buffer.getvalue() == b"Look at \\U0001f600/report.html\n"
 
 
 # The end

@@ -51,6 +51,36 @@ def test_in_a_terminal_the_path_stands_where_the_progress_was(folder: Path) -> N
     assert re.search(r"\x1b\[2Kcat\.png\r\n[^\n]*$", seen)  # not even an empty line is left
 
 
+@no_terminals
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_results_go_to_stdout_where_that_is_a_terminal(option: str, folder: Path) -> None:
+    arguments = ("submit", "a cat", option)
+    with (
+        (folder / "err.txt").open("w") as err,
+        in_terminal(*arguments, cwd=folder, stderr=err, TERM="xterm") as (process, terminal),
+    ):
+        seen = read(terminal)
+        assert process.wait(timeout=30) == 0
+    assert "task_" in seen
+    assert "task_" not in (folder / "err.txt").read_text().replace("submitted task_", "")
+
+
+@no_terminals
+def test_a_terminal_that_cannot_show_all_signs(folder: Path) -> None:
+    with in_terminal(
+        "generate",
+        "猫" + 50 * "x",
+        "-o",
+        "x.png",
+        cwd=folder,
+        TERM="xterm",
+        PYTHONIOENCODING="latin-1",
+    ) as (process, terminal):
+        seen = read(terminal)
+        assert process.wait(timeout=30) == 0
+    assert "x.png" in seen
+
+
 def test_a_name_that_ends_in_jpg_asks_for_a_jpeg() -> None:
     assert run("generate", "a cat", "-o", "cat.jpg").exit_code == 0
     assert Path("cat.jpg").read_bytes().startswith(JPEG)

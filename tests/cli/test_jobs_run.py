@@ -139,7 +139,7 @@ def test_submits_under_way_are_waited_for_and_that_is_said() -> None:
     assert code == 130
     assert seconds == pytest.approx(23.1)
     ((_, text),) = display.said
-    assert "The answers to 2 submits are awaited" in text
+    assert "(submits: 2)" in text
     assert len(display.shown) >= 40  # its clock goes on
 
 
@@ -154,6 +154,33 @@ def test_the_second_ctrl_c_does_not_wait() -> None:
     code, seconds, _ = ended(never_answered, presses=(3.0, 4.0, 4.1), client=client)
     assert code == 130
     assert seconds == pytest.approx(4.1)
+
+
+def test_ctrl_c_after_the_time_is_over_does_not_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    client = FakeClient(submits_take=20.0)
+    code, seconds, _ = ended(never_answered, presses=(4.0,), timeout=2.0, client=client)
+    assert code == 4
+    assert seconds == pytest.approx(4.1)
+    assert capsys.readouterr().err.startswith("The time is over.\n")
+
+
+def test_a_display_that_breaks_does_not_hide_what_is_paid_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Broken(Shown):
+        interval = 0.5  # type: ignore[misc]
+
+        def show(self, snapshot: JobsView) -> None:
+            if snapshot.jobs[0].task_id:
+                raise ZeroDivisionError
+
+    async def step(client: FakeClient, job: Job) -> None:
+        job.task_id = "task_1"
+        await client.wait()
+
+    with pytest.raises(ZeroDivisionError):
+        ended(step, display=Broken())
+    assert "To go on: nanobanana wait task_1" in capsys.readouterr().err
 
 
 def test_a_job_that_does_not_heed_the_closed_client_is_left() -> None:

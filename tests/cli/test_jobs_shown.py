@@ -185,9 +185,10 @@ def test_once_stdout_has_failed_nothing_counts_as_heard(
 
 
 def test_results_stand_above_what_moves(capsys: pytest.CaptureFixture[str]) -> None:
-    end = JobsEnd(above=JobLines())
+    said: list[str] = []
+    end = JobsEnd(above=said.append)
     end.over(Job(ImageRequest("x"), "task_1", files=[Path("x.png")], over=True), print)
-    assert capsys.readouterr() == ("", "x.png\n")
+    assert (said, capsys.readouterr()) == (["x.png"], ("", ""))
 
 
 def caused(error: NanoBananaError, cause: Exception) -> NanoBananaError:

@@ -1,6 +1,8 @@
 """What every command shares: help, version, errors of one line, extras that are missing."""
 
+import sys
 from importlib.metadata import version
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 from nanobanana_async import NanoBananaClient, __version__
 from nanobanana_async.cli._extras import missing_extra
 from nanobanana_async.cli._group import nanobanana
+from nanobanana_async.cli._output import put
 
 from .command import run, run_code
 
@@ -192,3 +195,13 @@ def test_words_are_completed(typed: str, completed: list[str]) -> None:
     complete = BashComplete(nanobanana, {}, "nanobanana", "_NANOBANANA_COMPLETE")
     found = complete.get_completions(words[1:-1], words[-1])
     assert [item.value for item in found] == completed
+
+
+def test_a_stream_that_has_no_letters_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = TextIOWrapper(BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", stream)
+    with pytest.raises(SystemExit):
+        nanobanana.main(["--version"])
+    put("Look at 😀/report.html")
+    stream.flush()
+    assert stream.buffer.getvalue().endswith(b"Look at \\U0001f600/report.html\n")

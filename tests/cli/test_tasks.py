@@ -3,7 +3,9 @@
 import json
 import re
 import signal
-from collections.abc import Iterable, Iterator
+import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,11 @@ from nanobanana_async import APIConnectionError, TaskStatus, _tracker
 from nanobanana_async.cli import _client_options
 from nanobanana_async.cli._group import nanobanana
 from nanobanana_async.cli.jobs import _ids, _status
-from nanobanana_async.cli.jobs._status import Look
+from nanobanana_async.cli.jobs._status import Asking, Look
 from nanobanana_async.emulator import LogNormal
 from nanobanana_async.testing import EmulatorThread
+
+from .command import MODULE, started
 
 pytestmark = pytest.mark.usefixtures("nanobanana_emulator")
 
@@ -151,30 +155,40 @@ def test_a_host_that_cannot_be_reached_ends_the_wait(monkeypatch: pytest.MonkeyP
     assert "1 task is without an answer so far" in done.stderr
 
 
-def piped(*lines: str, presses: Iterable[int]) -> Iterator[str]:
-    """What a pipe brings; Ctrl-C is pressed after some of its lines."""
-    for number, line in enumerate(lines, start=1):
-        yield line
-        for _ in range(list(presses).count(number)):
-            signal.raise_signal(signal.SIGINT)
-
-
 @pytest.mark.parametrize(
-    ("presses", "named"),
-    [([1], "task_1 task_2 task_3"), ([1, 2], "task_1 task_2"), ([2, 2], "task_1 task_2")],
+    ("presses", "named", "code"),
+    [
+        ({1: [signal.SIGINT]}, "task_1 task_2 task_3", 130),
+        ({1: [signal.SIGINT], 2: [signal.SIGINT]}, "task_1 task_2", 130),
+        ({2: [signal.SIGTERM]}, "task_1 task_2", 143),
+        ({1: [signal.SIGINT], 2: [signal.SIGTERM]}, "task_1 task_2", 143),
+    ],
 )
 @pytest.mark.parametrize("command", ["wait", "download", "status"])
 def test_ctrl_c_while_ids_come_through_a_pipe_loses_none(
-    command: str, presses: list[int], named: str, monkeypatch: pytest.MonkeyPatch
+    command: str,
+    presses: dict[int, list[signal.Signals]],
+    named: str,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who writes them may have paid for them, and got the same Ctrl-C."""
-    ids = piped("task_1", "task_2", "task_3", presses=presses)
-    monkeypatch.setattr(_ids, "spread", lambda _: ids)
+    monkeypatch.setattr(_ids, "spread", lambda _: piped(presses))
     folder = [] if command == "status" else ["-o", "out/"]
     done = run(command, "-", *folder)
-    assert (done.exit_code, done.stdout) == (130, "")
+    assert (done.exit_code, done.stdout) == (code, "")
     again = " ".join(["nanobanana", command, named, *folder])
-    assert done.stderr == f"Stopped.\nNothing was asked so far. To go on: {again}\n"
+    number = len(named.split())
+    assert done.stderr.endswith(f"Stopped.\n{number} not asked about. To go on: {again}\n")
+    assert ("Ctrl-C again" in done.stderr) == (signal.SIGINT in presses.get(1, ()))
+
+
+def piped(presses: dict[int, list[signal.Signals]]) -> Iterator[str]:
+    """What a pipe brings: three ids, and signals after some of them."""
+    for number in (1, 2, 3):
+        yield f"task_{number}"
+        for press in presses.get(number, ()):
+            signal.raise_signal(press)
 
 
 def test_ctrl_c_before_any_id_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,20 +197,112 @@ def test_ctrl_c_before_any_id_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
         yield from ()
 
     monkeypatch.setattr(_ids, "spread", nothing)
-    assert (run("wait", "-").exit_code, run("wait", "-").stderr) == (130, "Stopped.\n")
+    done = run("wait", "-")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (130, "Stopped.")
+
+
+def test_ctrl_c_where_somebody_types_ids_ends_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ids, "spread", lambda _: piped({2: [signal.SIGINT]}))
+    monkeypatch.setattr(_ids, "_through_a_pipe", lambda _: False)
+    done = run("wait", "-")
+    assert (done.exit_code, done.output.strip()) == (130, "")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (["-o", "x.png"], "2 pictures need a folder"),
+        (["-o", ""], "an empty text is neither"),
+        (["-o", "mine/"], "mine is a file"),
+        (["--model", "banana"], "--model banana"),
+        (["--base-url", "nonsense"], "base_url"),
+    ],
+)
+def test_what_is_refused_names_the_ids_that_a_pipe_has_brought(
+    wrong: list[str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("mine").touch()
+    done = run("wait", "-", *wrong, stdin="task_1\ntask_2\n")
+    assert (done.exit_code, done.stdout) == (2, "")
+    named, error = done.stderr.splitlines()
+    assert named.startswith("2 not asked about. To go on: nanobanana wait task_1 task_2 ")
+    assert error.startswith("Error: ")
+    assert says in error
+    monkeypatch.delenv("APIXO_API_KEY")
+    assert "wait task_1\nError: No API key" in run("wait", "-", stdin="task_1").stderr
+    assert run("wait", "task_1").stderr.startswith("Error: No API key")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a system without /proc")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_while_a_real_pipe_is_read(number: signal.Signals, code: int) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [*MODULE, "wait", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write("task_1\n")
+        process.stdin.flush()
+        wait_until_heeded(process.pid, signal.SIGTERM)
+        process.send_signal(number)
+        if number is signal.SIGINT:  # else it does not wait for the end of the pipe
+            process.stdin.write("task_2\n")
+            process.stdin.close()
+        assert process.wait(timeout=20) == code
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert ("To go on: nanobanana wait task_1 task_2\n" in said) == (number is signal.SIGINT)
+
+
+def wait_until_heeded(pid: int, number: signal.Signals) -> None:
+    """Wait until a process has a handler for the signal."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        status = Path(f"/proc/{pid}/status").read_text()
+        (mask,) = re.findall(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)
+        if int(mask, 16) >> (number - 1) & 1:
+            return
+        time.sleep(0.02)
+    raise TimeoutError
+
+
+@pytest.mark.nanobanana(faults={"check_silent": 0.5}, seed=4)
+def test_ctrl_c_names_the_ids_that_were_not_answered_for() -> None:
+    """What was answered stands on the screen already."""
+    ids = [run("submit", f"cat {n}", "--quiet").stdout.strip() for n in range(6)]
+    with started("status", *ids) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    told = [line.split()[0] for line in (first + out).splitlines()]
+    assert told == ids[: len(told)]
+    assert err.endswith(
+        f"{6 - len(told)} not asked about. To go on: nanobanana status {' '.join(ids[len(told) :])}\n"
+    )
 
 
 @pytest.mark.parametrize("as_json", [True, False])
 def test_what_was_told_is_shown_though_the_host_fails_then(
     as_json: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def look(*_: object) -> list[Look]:
-        lost = APIConnectionError("No connection", task_id="task_1")
-        found = TaskStatus(task_id="task_2", state="failed")
-        return [Look("task_1", error=lost), Look("task_2", found), Look("task_3", error=lost)]
+    lost = APIConnectionError("No connection", task_id="task_1")
+    found = TaskStatus(task_id="task_2", state="failed")
+    looks = {
+        "task_1": Look("task_1", error=lost),
+        "task_2": Look("task_2", found),
+        "task_3": Look("task_3", error=lost),
+    }
 
-    monkeypatch.setattr(_status, "_look", look)
-    done = run("status", "x", *["--json"] * as_json)
+    async def look(_: Asking, task_id: str) -> Look:
+        return looks[task_id]
+
+    monkeypatch.setattr(Asking, "_look", look)
+    done = run("status", *looks, *["--json"] * as_json)
     assert done.exit_code == 3
     assert len(done.stdout.splitlines()) == (3 if as_json else 1)
     assert "task_2" in done.stdout

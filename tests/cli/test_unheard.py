@@ -7,6 +7,7 @@ from typing import IO
 
 import pytest
 
+from nanobanana_async.emulator import LogNormal
 from nanobanana_async.testing import EmulatorThread
 
 from .command import MODULE
@@ -69,7 +70,7 @@ def test_ids_that_cannot_be_written_are_named(nanobanana_emulator: EmulatorThrea
     [
         (["generate", "a cat", "--quiet", "-o"], 0),
         (["submit", "a cat", "--quiet"], 1),
-        (["balance"], 1),
+        (["balance"], 0),
         (["generate", "--help"], 1),
     ],
     ids=["generate", "submit", "balance", "help"],
@@ -84,3 +85,29 @@ def test_a_reader_who_has_left(arguments: list[str], code: int, tmp_path: Path) 
     assert done.returncode == code
     assert ("To go on: nanobanana wait task_" in done.stderr) == ("submit" in arguments)
     assert "Error" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["submit", "a cat", "--quiet"], ["balance"]], ids=["submit", "balance"]
+)
+def test_standard_output_that_is_closed(arguments: list[str]) -> None:
+    done = subprocess.run(  # noqa: S603 - our own command
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *MODULE, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("Error: standard output: Bad file descriptor\n")
+    assert ("To go on: nanobanana wait task_" in done.stderr) == ("submit" in arguments)
+
+
+@full_disk
+@pytest.mark.nanobanana(service=LogNormal(1000, 0.1))
+def test_a_full_disk_does_not_hide_what_the_code_says(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = run_into(
+            full, "generate", "a cat", "--json", "--timeout", "0.3", "-o", str(tmp_path)
+        )
+    assert done.returncode == 4

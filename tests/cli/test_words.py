@@ -12,6 +12,7 @@ from nanobanana_async.cli._words import command
     ("url", "shown"),
     [
         ("http://me:hunter2@proxy:3128", "http://USER:PASSWORD@proxy:3128"),
+        ("http://me:p@ss@proxy:3128", "http://USER:PASSWORD@proxy:3128"),
         ("http://token@proxy", "http://USER:PASSWORD@proxy"),
         ("http://proxy:3128/a@b", "http://proxy:3128/a@b"),
     ],

@@ -7,7 +7,17 @@ from random import Random
 import aiohttp
 import pytest
 
-from nanobanana_async.emulator import Emulator, LogNormal, Service, _http
+from nanobanana_async._wire import Call
+from nanobanana_async.emulator import (
+    Emulator,
+    EmulatorCore,
+    LogNormal,
+    MemoryTransport,
+    Service,
+    Settings,
+    _http,
+    run_virtual,
+)
 
 from .driver import KEY, body
 
@@ -74,3 +84,16 @@ async def test_drawing_counts_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_http, "render", lambda _: 1 / 0)
     with pytest.raises(RuntimeError, match=SAID):
         await download()
+
+
+def test_in_memory_it_is_logged_too(caplog: pytest.LogCaptureFixture) -> None:
+    async def submit() -> None:
+        transport = MemoryTransport(EmulatorCore(Settings(service=Broken()), epoch=0.0))
+        call = Call("POST", "generateTask/nano-banana-2", body=json.dumps(body()).encode())
+        await transport.send(call, 5.0)
+
+    with pytest.raises(LookupError):
+        run_virtual(submit())
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("nanobanana_async.emulator", logging.ERROR)
+    assert record.message == f"{SAID} (POST {SUBMIT})"

@@ -101,7 +101,7 @@ def test_names_of_fields_may_be_any_collection() -> None:
         (LimitChange, ("0", 60, 2), "start must be a number"),
         (LogNormal, ["15"], "median must be a number above 0, not '15'"),
         (LogNormal, (15, inf), "sigma must be a number of 0 or more, not inf"),
-        (Stuck, [None], "seconds must be a number above 0, not None"),
+        (Stuck, [None], "seconds must be seconds above 0; math.inf is for ever, not None"),
         (FailFast, (1, 500), "code must be a text, not 500"),
         (Mixture, (1, [Stuck()]), "weights must be a list of numbers"),
         (Mixture, (["1"], [Stuck()]), "weights must be a list of numbers"),
@@ -115,3 +115,8 @@ def test_what_goes_into_settings_is_as_strict(
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(says)):
         kind(*arguments)
+
+
+def test_what_may_be_for_ever() -> None:
+    assert Stuck(inf).seconds == inf
+    assert Settings(result_lifetime=inf).result_lifetime == inf

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from nanobanana_async.emulator import Emulator
 from nanobanana_async.testing import EmulatorThread
 from tests.plugin.inner import AUTO, run
 
@@ -14,6 +15,22 @@ def test_it_is_entered_once() -> None:
     with emulator:
         pass
     with pytest.raises(RuntimeError, match="entered once: make another"), emulator:
+        pass
+
+
+def test_where_it_could_not_be_entered_there_is_nothing_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fails(_: Emulator) -> None:
+        raise OSError("no port is free")
+
+    monkeypatch.setattr(Emulator, "__aenter__", fails)
+    emulator = EmulatorThread()
+    with pytest.raises(OSError, match="no port is free"), emulator:
+        pass
+    with pytest.raises(RuntimeError, match="not entered"):
+        emulator.ledger()
+    with pytest.raises(RuntimeError, match="entered once"), emulator:
         pass
 
 

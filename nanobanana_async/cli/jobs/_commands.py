@@ -14,10 +14,10 @@ from nanobanana_async.cli._command import debugging
 from nanobanana_async.cli._display import in_terminal
 from nanobanana_async.cli._output import complain
 from nanobanana_async.cli._request_options import fields_of
-from nanobanana_async.cli.jobs._display import jobs_display
+from nanobanana_async.cli.jobs._display import live_display, still_display
 from nanobanana_async.cli.jobs._end import JobsEnd
 from nanobanana_async.cli.jobs._follow import Following
-from nanobanana_async.cli.jobs._ids import task_ids_of
+from nanobanana_async.cli.jobs._ids import named_if_refused, task_ids_of
 from nanobanana_async.cli.jobs._job import ASKED, End, Job
 from nanobanana_async.cli.jobs._place import Place, place_of
 from nanobanana_async.cli.jobs._requests import requests_of
@@ -70,10 +70,12 @@ def _requests(
 
 def _known(ctx: click.Context, work: _Work) -> int:
     given = ctx.params
-    client, place = client_of(given), place_of(given["out"])
-    check_model(given["model"])
-    jobs = [Job(task_id=task_id, state=ASKED) for task_id in task_ids_of(ctx)]
-    place.prepare(len(jobs))
+    task_ids = task_ids_of(ctx)  # first: whoever writes them has paid for them
+    with named_if_refused(ctx, task_ids):
+        client, place = client_of(given), place_of(given["out"])
+        check_model(given["model"])
+        place.prepare(len(task_ids))
+    jobs = [Job(task_id=task_id, state=ASKED) for task_id in task_ids]
     return _run(ctx, jobs, Following(client, place, given["model"]), work)
 
 
@@ -86,11 +88,12 @@ def _run(
     wanted: End = End.SUCCEEDED,
 ) -> int:
     given = ctx.params
-    display = jobs_display(quiet=given["quiet"], as_json=given["as_json"])
+    moves = in_terminal() and not (given["quiet"] or given["as_json"])
+    display = live_display() if moves else still_display(quiet=given["quiet"])
     end = JobsEnd(
         wanted=wanted,
         as_json=given["as_json"],
-        above=display if in_terminal() else None,
+        above=display.say if moves else None,
         debug=debugging(ctx),
         again=typed_again(ctx),
     )

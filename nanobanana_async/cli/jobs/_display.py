@@ -4,7 +4,7 @@ from typing import Final
 
 from attrs import define, field
 
-from nanobanana_async.cli._display import Display, Still, in_terminal
+from nanobanana_async.cli._display import Display, Still
 from nanobanana_async.cli._output import Enduring, complain
 from nanobanana_async.cli._silent import SilentDisplay
 from nanobanana_async.cli.jobs._job import Job
@@ -16,21 +16,19 @@ _EVERY: Final = 5.0
 _NAME: Final = 40
 
 
-def jobs_display(*, quiet: bool, as_json: bool) -> Display[JobsView]:
-    """Return the display that was asked for, or that fits where stdout goes to."""
-    return Enduring(_display(quiet=quiet, as_json=as_json))
+def live_display() -> Display[JobsView]:
+    """Return one that changes in place."""
+    # Late: rich is slow, and not for whoever reads lines.
+    from nanobanana_async.cli._live import LiveDisplay  # noqa: PLC0415
+    from nanobanana_async.cli.jobs._picture import picture  # noqa: PLC0415
+
+    live: Display[JobsView] = LiveDisplay(picture)
+    return Enduring(live)
 
 
-def _display(*, quiet: bool, as_json: bool) -> Display[JobsView]:
-    if quiet:
-        return SilentDisplay()
-    if not as_json and in_terminal():
-        # Late: rich is slow, and not for whoever reads lines.
-        from nanobanana_async.cli._live import LiveDisplay  # noqa: PLC0415
-        from nanobanana_async.cli.jobs._picture import picture  # noqa: PLC0415
-
-        return LiveDisplay(picture)
-    return JobLines()
+def still_display(*, quiet: bool) -> Display[JobsView]:
+    """Return one for whoever reads lines, or wants none."""
+    return Enduring(SilentDisplay() if quiet else JobLines())
 
 
 @define

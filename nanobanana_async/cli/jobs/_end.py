@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from attrs import define, field
 
 from nanobanana_async import ClientClosedError, NanoBananaError
-from nanobanana_async.cli._display import Display
 from nanobanana_async.cli._errors import exit_code, fail
 from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, SIGNALLED, STOPPED
 from nanobanana_async.cli._output import complain, put
@@ -30,8 +29,8 @@ class JobsEnd:
     wanted: End = End.SUCCEEDED
     """The end that leaves nothing to do; of `submit`, that the task runs."""
     as_json: bool = False
-    above: Display[Any] | None = None
-    """Shows a picture that changes, above which results stand; None where nothing moves."""
+    above: Callable[[str], None] | None = None
+    """Says results above a picture that changes on stdout; None where nothing moves there."""
     debug: bool = False
     again: Sequence[str] = ()
     """Options of a command that goes on: where pictures go, which model."""
@@ -47,7 +46,7 @@ class JobsEnd:
         """Say what has become of a job: results to stdout, failures by `say`."""
         for line in self._lines(job):
             if self.above is not None:
-                self.above.say(line)
+                self.above(line)
             elif self._unheard or not put(line):
                 self._unheard.add(job)
         if job.error is not None and not _ends_all(job.error):

@@ -2,14 +2,16 @@
 
 import signal
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import click
 
+from nanobanana_async import NanoBananaError
 from nanobanana_async.cli._client_options import typed_again
 from nanobanana_async.cli._exit_codes import SIGNALLED
 from nanobanana_async.cli._output import complain
-from nanobanana_async.cli._signals import noted_signal
+from nanobanana_async.cli._signals import heeded
 from nanobanana_async.cli._words import command
 from nanobanana_async.cli.jobs._typed import spread
 
@@ -17,35 +19,56 @@ from nanobanana_async.cli.jobs._typed import spread
 def task_ids_of(ctx: click.Context) -> list[str]:
     """Return the ids, each once.
 
-    On Ctrl-C a pipe is read to its end, since who writes to it got the same Ctrl-C and may have
-    paid for what comes yet. Then they are named, and the command ends. A second one does not wait.
+    At the first Ctrl-C a pipe is read on to its end, since who writes to it got the same one and may
+    have paid for what comes yet. Then, or at once after any other signal, the command ends.
 
     Raises:
         click.UsageError: there is none.
-        click.exceptions.Exit: it was stopped.
+        click.exceptions.Exit: it was stopped; what has come was named.
     """
-    typed = ctx.params["task_ids"]
     known: dict[str, None] = {}
-    listening: AbstractContextManager[list[signal.Signals]] = nullcontext([])
-    if "-" in typed and _is_piped():
-        listening = noted_signal()
-    with listening as caught:
+    caught: list[signal.Signals] = []
+
+    def notice(number: signal.Signals) -> None:
+        caught.append(number)
+        if caught != [signal.SIGINT]:
+            raise KeyboardInterrupt
+        complain("Reading ids to the end of the pipe. Ctrl-C again does not wait for it.")
+
+    with heeded(notice) if _through_a_pipe(ctx) else nullcontext():
         try:
-            known.update((text, None) for text in spread(typed) if text)
+            known.update((text, None) for text in spread(ctx.params["task_ids"]) if text)
         except KeyboardInterrupt:
             if not caught:
                 raise
     if caught:
         complain("Stopped.")
-        if known:
-            again = command(str(ctx.info_name), arguments=[*known, *typed_again(ctx)])
-            complain(f"Nothing was asked so far. To go on: {again}")
-        raise click.exceptions.Exit(SIGNALLED + caught[0])
+        name_unasked(ctx, known)
+        raise click.exceptions.Exit(SIGNALLED + caught[-1])
     if not known:
         raise click.UsageError("no task id: neither typed nor on standard input")
     return list(known)
 
 
-def _is_piped() -> bool:
-    """Tell whether a program writes the ids; somebody who types them sees them."""
-    return sys.stdin is not None and not sys.stdin.isatty()
+def name_unasked(ctx: click.Context, task_ids: Iterable[str]) -> None:
+    """Name the ids that were not asked about, with the command that does."""
+    ids = list(task_ids)
+    if ids:
+        again = command(str(ctx.info_name), arguments=[*ids, *typed_again(ctx)])
+        complain(f"{len(ids):,} not asked about. To go on: {again}")
+
+
+@contextmanager
+def named_if_refused(ctx: click.Context, task_ids: Iterable[str]) -> Iterator[None]:
+    """Name the ids where something refuses before anything is asked: they came through a pipe."""
+    try:
+        yield
+    except (click.ClickException, NanoBananaError):
+        if _through_a_pipe(ctx):
+            name_unasked(ctx, task_ids)
+        raise
+
+
+def _through_a_pipe(ctx: click.Context) -> bool:
+    """Tell whether a program may write the ids; somebody who types them sees them."""
+    return "-" in ctx.params["task_ids"] and sys.stdin is not None and not sys.stdin.isatty()

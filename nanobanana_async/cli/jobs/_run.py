@@ -39,6 +39,19 @@ class JobsRun:
 
     async def run(self, step: Step) -> int:
         """Take each job's step, all at once; return the exit code."""
+        try:
+            in_time, number = await self._go(step)
+        except BaseException:
+            self.end.tell_how_to_go_on(self.jobs)
+            raise
+        code = self.end.end(self.jobs, number, in_time=in_time)
+        for task in self._tasks.values():
+            if not task.cancelled():
+                task.result()  # a defect ends the command, once all that is paid for was named
+        return code
+
+    async def _go(self, step: Step) -> tuple[bool, signal.Signals | None]:
+        """Return whether it was over in time, and what stopped it."""
         loop = asyncio.get_running_loop()
         with signals() as pressed, said_by(self.display, of_tasks=self.end.waits):
             async with self.client:
@@ -50,16 +63,12 @@ class JobsRun:
                 try:
                     with self.display:
                         in_time = await self._show_until(work, pressed.first, seconds=self.timeout)
-                        await self._stop(pressed.second)
+                        number = pressed.first.result() if pressed.first.done() else None
+                        await self._stop(pressed.first if number is None else pressed.second)
                 finally:
                     await self._cancel(self.jobs)
                     await work
-        number = pressed.first.result() if pressed.first.done() else None
-        code = self.end.end(self.jobs, number, in_time=in_time)
-        for task in self._tasks.values():
-            if not task.cancelled():
-                task.result()  # a defect ends the command, once all that is paid for was named
-        return code
+        return in_time, number
 
     async def _take(self, step: Step, job: Job) -> None:
         try:
@@ -98,8 +107,8 @@ class JobsRun:
         if not await self._show_until(closing, hurry, seconds=_UNNOTICED):
             number = self.client.statistics().submitting
             self.display.say(
-                f"The answers to {number:,} submits are awaited: they may be paid for. "
-                "Ctrl-C again waits 5 s at most."
+                f"Waiting for the API's answers, since what it accepts is paid for (submits: {number:,}). "
+                "Ctrl-C now: 5 s at most."
             )
             await self._show_until(closing, hurry)
         if not closing.done():

@@ -2,27 +2,30 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+import signal
+from asyncio import FIRST_COMPLETED
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
-from attrs import frozen
+from attrs import define, field, frozen
 
 from nanobanana_async import NanoBananaClient, NanoBananaError, TaskStatus
 from nanobanana_async.cli._client_options import check_model, client_of
 from nanobanana_async.cli._command import debugging
 from nanobanana_async.cli._errors import exit_code, fail
-from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, STOPPED
-from nanobanana_async.cli._output import answer, complain
+from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, SIGNALLED, STOPPED
+from nanobanana_async.cli._output import complain, put
 from nanobanana_async.cli._said import said_by
+from nanobanana_async.cli._signals import first_signal
 from nanobanana_async.cli._silent import SilentDisplay
 from nanobanana_async.cli._words import duration
-from nanobanana_async.cli.jobs._ids import task_ids_of
+from nanobanana_async.cli.jobs._ids import name_unasked, named_if_refused, task_ids_of
 
 _AT_ONCE: Final = 3.0
-_UNKNOWN: Final = "30 s"
-"""For so long a task that was just accepted may be unknown, so the client asks again."""
+# For so long a task that was just accepted may be unknown, so the client asks again.
+_STILL: Final = "Still asking. To be sure that an id is unknown takes 30 s."
 
 
 @frozen
@@ -37,37 +40,81 @@ class Look:
 def status(ctx: click.Context) -> int:
     """Print the states of tasks; return the exit code."""
     given = ctx.params
-    client = client_of(given)
-    check_model(given["model"])
     task_ids = task_ids_of(ctx)
-    looks = asyncio.run(_look(client, task_ids, given["model"]))
-    for look in looks:
-        if given["as_json"]:
-            answer(json.dumps(as_json(look)))
-        elif look.status is not None:
-            answer(line(look.status, datetime.now(UTC)))
-        elif look.error is not None and exit_code(look.error) != STOPPED:
-            complain(f"Error: {look.error}")
-    for look in looks:
-        if look.error is not None and exit_code(look.error) == STOPPED:
+    with named_if_refused(ctx, task_ids):
+        client = client_of(given)
+        check_model(given["model"])
+    asking = Asking(client, task_ids, given["model"], _speaker(as_json=given["as_json"]))
+    number = asyncio.run(asking.run())
+    if number is not None:
+        complain("Stopped.")
+        name_unasked(ctx, asking.unanswered)
+        return SIGNALLED + number
+    for look in asking.looks:
+        if _stops(look):
+            assert look.error is not None  # noqa: S101 - for the type checker
             return fail(look.error, debug=debugging(ctx))  # once: it is the same for many
-    return _code(looks)
+    return _code(asking.looks)
 
 
-async def _look(client: NanoBananaClient, task_ids: Iterable[str], model: str | None) -> list[Look]:
-    async def look(task_id: str) -> Look:
+@define
+class Asking:
+    """Looks at tasks, all at once; each look is said in the order of the ids, as soon as may be."""
+
+    client: NanoBananaClient
+    task_ids: Sequence[str]
+    model: str | None
+    say: Callable[[Look], None]
+    looks: list[Look] = field(factory=list)
+
+    @property
+    def unanswered(self) -> Sequence[str]:
+        """Ids whose looks were not said."""
+        return self.task_ids[len(self.looks) :]
+
+    async def run(self) -> signal.Signals | None:
+        """Look at all; return the signal that stopped it."""
+        loop = asyncio.get_running_loop()
+        with first_signal() as stopped, said_by(SilentDisplay()):
+            async with self.client:
+                tasks = [loop.create_task(self._look(task_id)) for task_id in self.task_ids]
+                patience = loop.call_later(_AT_ONCE, complain, _STILL)
+                try:
+                    for task in tasks:
+                        either: set[asyncio.Future[Any]] = {task, stopped}
+                        await asyncio.wait(either, return_when=FIRST_COMPLETED)
+                        if not task.done():
+                            return stopped.result()
+                        self.looks.append(task.result())
+                        self.say(task.result())
+                finally:
+                    patience.cancel()
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.wait(tasks)
+        return None
+
+    async def _look(self, task_id: str) -> Look:
         try:
-            return Look(task_id, await client.task(task_id, model=model).status())
+            return Look(task_id, await self.client.task(task_id, model=self.model).status())
         except NanoBananaError as error:
             return Look(task_id, error=error)
 
-    with said_by(SilentDisplay()):
-        async with client, asyncio.TaskGroup() as group:
-            looks = [group.create_task(look(task_id)) for task_id in task_ids]
-            _, unanswered = await asyncio.wait(looks, timeout=_AT_ONCE)
-            if unanswered:
-                complain(f"Still asking. To be sure that an id is unknown takes {_UNKNOWN}.")
-        return [asked.result() for asked in looks]
+
+def _speaker(*, as_json: bool) -> Callable[[Look], None]:
+    def say(look: Look) -> None:
+        if as_json:
+            put(json.dumps(as_json_object(look)))
+        elif look.status is not None:
+            put(line(look.status, datetime.now(UTC)))
+        elif not _stops(look):
+            complain(f"Error: {look.error}")
+
+    return say
+
+
+def _stops(look: Look) -> bool:
+    return look.error is not None and exit_code(look.error) == STOPPED
 
 
 def line(status: TaskStatus, now: datetime) -> str:
@@ -85,7 +132,7 @@ def _detail(status: TaskStatus, now: datetime) -> str:
     return f"for {duration(max((now - status.created_at).total_seconds(), 0.0))}"
 
 
-def as_json(look: Look) -> Mapping[str, Any]:
+def as_json_object(look: Look) -> Mapping[str, Any]:
     """Return a look, fit for JSON."""
     status, error = look.status, look.error
     created, completed = (status.created_at, status.completed_at) if status else (None, None)

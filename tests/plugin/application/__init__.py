@@ -1,0 +1,1 @@
+"""A project of its own; `test_application.py` runs its tests."""
