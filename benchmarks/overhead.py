@@ -29,10 +29,11 @@ import aiohttp
 from aiolimiter import AsyncLimiter
 from attrs import define, field, frozen
 
-from benchmarks import load, schedule
+from benchmarks import load, schedule, startup
 from benchmarks.load import Load
 from benchmarks.schedule import Event
 from benchmarks.server import KEY, server
+from benchmarks.startup import Startup
 from nanobanana_async import ImageRequest, NanoBananaClient
 
 CEILING = 1.35
@@ -180,7 +181,7 @@ def ratio_of(pairs: list[tuple[Cost, Cost]]) -> float:
     return median(client.microseconds / bare.microseconds for client, bare in pairs)
 
 
-def page(pairs: list[tuple[Cost, Cost]], events: list[Event], seen: Load) -> str:
+def page(pairs: list[tuple[Cost, Cost]], events: list[Event], seen: Load, begin: Startup) -> str:
     rows = "\n".join(f"| {event.tasks:,} | {event.microseconds:.1f} |" for event in events)
     machine = f"Python {platform.python_version()}, aiohttp {version('aiohttp')}"
     return f"""# What the client costs
@@ -220,6 +221,13 @@ and another takes its place. Ceiling: {schedule.CEILING:.0f} µs with 100,000 ta
 | tasks in flight | µs a look |
 | ---: | ---: |
 {rows}
+
+## To begin
+
+Importing the client takes {begin.ratio:.2f} times as long as importing the five libraries that it needs
+({begin.client * 1e3:.0f} ms against {begin.dependencies * 1e3:.0f} ms, Python's own start included; ceiling: \
+{startup.RATIO_CEILING}). `nanobanana --help` takes
+{(begin.help - begin.nothing) * 1e3:.0f} ms more than `python -c pass` (ceiling: {startup.HELP_CEILING * 1e3:.0f} ms).
 """
 
 
@@ -233,14 +241,15 @@ def main() -> int:
         pairs.append((client, bare))
         print(f"{client.microseconds:.0f} µs against {bare.microseconds:.0f} µs", flush=True)
     print(table(pairs))
-    events, seen = list(schedule.measure()), load.measure()
-    print(*events, seen, sep="\n")
+    events, seen, begin = list(schedule.measure()), load.measure(), startup.measure()
+    print(*events, seen, begin, sep="\n")
     if arguments.write:
-        arguments.write.write_text(page(pairs, events, seen))
+        arguments.write.write_text(page(pairs, events, seen, begin))
     return not (
         ratio_of(pairs) <= CEILING
         and events[-1].microseconds <= schedule.CEILING
         and seen.p99 <= load.CEILING
+        and begin.is_quick
     )
 
 

@@ -73,7 +73,7 @@ class JobsEnd:
     def tell_how_to_go_on(self, jobs: Sequence[Job]) -> None:
         """Name what may be paid for and is not here, with the command that fetches it."""
         for end, (verb, what) in _LEFT.items():
-            unsaid = self._unheard if end is self.wanted else jobs
+            unsaid = self._unheard if end is self.wanted else set(jobs)
             ids = [job.task_id for job in jobs if job.end is end and job in unsaid]
             if ids:
                 typed = command(verb, arguments=[*map(str, ids), *self.again])

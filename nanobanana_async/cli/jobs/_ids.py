@@ -7,7 +7,6 @@ from contextlib import contextmanager, nullcontext
 
 import click
 
-from nanobanana_async import NanoBananaError
 from nanobanana_async.cli._client_options import typed_again
 from nanobanana_async.cli._exit_codes import SIGNALLED
 from nanobanana_async.cli._output import complain
@@ -63,7 +62,7 @@ def named_if_refused(ctx: click.Context, task_ids: Iterable[str]) -> Iterator[No
     """Name the ids where something refuses before anything is asked: they came through a pipe."""
     try:
         yield
-    except (click.ClickException, NanoBananaError):
+    except Exception:
         if _through_a_pipe(ctx):
             name_unasked(ctx, task_ids)
         raise
