@@ -90,9 +90,9 @@ def _check_key(_: click.Context, __: click.Parameter, key: str) -> str:
 )
 @click.option("--data-urls", is_flag=True, help="Let local files in as reference images.")
 @click.option("--full-size", is_flag=True, help="Draw 1K, 2K and 4K pictures in their real size.")
-def emulator(**settings: Any) -> None:
+def emulator(**settings: Any) -> int:
     """Run the API on this machine until Ctrl-C, without an account and without cost."""
     require("PIL")
     from nanobanana_async.cli._serving import serve  # noqa: PLC0415 - slow, not for --help
 
-    asyncio.run(serve(settings))
+    return asyncio.run(serve(settings))

@@ -68,8 +68,8 @@ class OneLineErrors(click.Group):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run and exit: 2 for wrong options, 130 where it was interrupted before it began."""
-        if isinstance(sys.stdout, TextIOWrapper):  # else a locale without a sign ends the command
-            sys.stdout.reconfigure(errors="backslashreplace")
+        if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+            sys.stdout.reconfigure(errors="backslashreplace")  # a sign that it lacks is no defect
         try:
             code = super().main(*args, **options | {"standalone_mode": False})
         except click.ClickException as error:

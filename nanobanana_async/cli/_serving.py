@@ -7,22 +7,28 @@ from typing import Any
 
 import click
 
+from nanobanana_async.cli._exit_codes import DONE, MISSING
 from nanobanana_async.cli._output import put
 from nanobanana_async.cli._report import emulator_report
 from nanobanana_async.cli._signals import first_signal
 from nanobanana_async.emulator import Emulator
 
 
-async def serve(settings: dict[str, Any]) -> None:
-    """Serve with the emulator's keywords; raises click.UsageError where they do not fit."""
+async def serve(settings: dict[str, Any]) -> int:
+    """Serve with the emulator's keywords, and return the exit code.
+
+    Raises:
+        click.UsageError: they do not fit.
+    """
     with first_signal() as signalled:
         async with AsyncExitStack() as stack:
             emulator = await _enter(stack, settings)
-            if not _announce(emulator.url, settings["api_key"]):
-                return  # nobody knows where it is
+            if not (_announce(emulator.url, settings["api_key"]) or settings["port"]):
+                return MISSING  # nobody knows where it is
             await signalled
     # The empty line closes the terminal's ^C.
     click.echo(f"\n{emulator_report(emulator.ledger(), settings)}", err=True)
+    return DONE
 
 
 async def _enter(stack: AsyncExitStack, settings: dict[str, Any]) -> Emulator:
@@ -42,6 +48,5 @@ async def _enter(stack: AsyncExitStack, settings: dict[str, Any]) -> Emulator:
 def _announce(url: str, key: str) -> bool:
     # At once: whoever reads a pipe has the lines before the first request.
     heard = put(f"export APIXO_API_KEY={quote(key)}\nexport APIXO_BASE_URL={quote(url)}")
-    if heard:
-        click.echo("The emulator is running. Stop it with Ctrl-C.", err=True)
+    click.echo("The emulator is running. Stop it with Ctrl-C.", err=True)
     return heard

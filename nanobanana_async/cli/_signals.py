@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -61,9 +62,39 @@ def heeded(notice: Callable[[signal.Signals], object], most: int | None = None) 
     # Not `loop.add_signal_handler`, which Windows does not have.
     before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
-        yield
+        with let_through():
+            yield
     finally:
         restore()
+
+
+@contextmanager
+def postponed() -> Iterator[None]:
+    """Have signals wait until something within heeds them, or until its end.
+
+    For what must not be lost between two that heed them. Where a system cannot, they act as ever.
+    """
+    with _masked("SIG_BLOCK"):
+        yield
+
+
+@contextmanager
+def let_through() -> Iterator[None]:
+    """Have signals act, those that were postponed first."""
+    with _masked("SIG_UNBLOCK"):
+        yield
+
+
+@contextmanager
+def _masked(how: str) -> Iterator[None]:
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(getattr(signal, how), _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _settle(futures: list[asyncio.Future[signal.Signals]], number: signal.Signals) -> None:

@@ -38,7 +38,7 @@ Example:
 \b
 Exit codes: 0 all have succeeded; 1 some have failed, or are not known; 2
 options or key are at fault; 3 stopped by the key, the account or the host;
-4 some still run.
+4 some still run; 130 stopped by Ctrl-C.
 """
 
 _task_ids = click.argument("task_ids", metavar="TASK_ID...", nargs=-1, required=True)

@@ -27,8 +27,8 @@ class EmulatorThread:
         """The only key that is let in."""
         self._emulator = Emulator(**settings)
         self._exit = ExitStack()
-        self._was_entered = False
-        self._process: int | None = None
+        self._was_entered = False  # also where it failed
+        self._process: int | None = None  # the one that serves, or has served
         self._serves = False
 
     def __enter__(self) -> Self:

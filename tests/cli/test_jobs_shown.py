@@ -163,6 +163,13 @@ def test_what_is_left_has_an_exit_code(states: dict[str, Any], code: int) -> Non
     assert JobsEnd().end(jobs, None, in_time=True) == code
 
 
+def test_a_submit_that_may_be_paid_for_is_more_than_time_that_is_over() -> None:
+    lost = Job(ImageRequest("x"), error=SubmitUnknownError("x"))
+    running = Job(task_id="t", state="processing")
+    assert JobsEnd().end([running], None, in_time=False) == 4
+    assert JobsEnd().end([running, lost], None, in_time=False) == 1
+
+
 def test_that_the_command_has_ended_is_no_error_of_what_runs() -> None:
     closed = Job(task_id="t", error=ClientClosedError("x", task_id="t"))
     assert (closed.as_json()["state"], closed.as_json()["error"]) == ("running", None)

@@ -205,3 +205,14 @@ def test_a_stream_that_has_no_letters_for_it(monkeypatch: pytest.MonkeyPatch) ->
     put("Look at 😀/report.html")
     stream.flush()
     assert stream.buffer.getvalue().endswith(b"Look at \\U0001f600/report.html\n")
+
+
+def test_a_path_that_is_no_text_is_written_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Python does in the locales C and POSIX."""
+    stream = TextIOWrapper(BytesIO(), encoding="utf-8", errors="surrogateescape")
+    monkeypatch.setattr(sys, "stdout", stream)
+    with pytest.raises(SystemExit):
+        nanobanana.main(["--version"])
+    put("caf\udce9.png")
+    stream.flush()
+    assert stream.buffer.getvalue().endswith(b"caf\xe9.png\n")

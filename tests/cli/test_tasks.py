@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from nanobanana_async import APIConnectionError, TaskStatus, _tracker
 from nanobanana_async.cli import _client_options
 from nanobanana_async.cli._group import nanobanana
 from nanobanana_async.cli.jobs import _ids, _status
+from nanobanana_async.cli.jobs._place import Place
 from nanobanana_async.cli.jobs._status import Asking, Look
 from nanobanana_async.emulator import LogNormal
 from nanobanana_async.testing import EmulatorThread
@@ -45,9 +47,9 @@ def test_from_submit_by_a_file_of_ids_to_pictures(nanobanana_emulator: EmulatorT
 
     looked = run("status", "-", stdin=ids)
     assert looked.exit_code == 0
-    assert [line.split()[:2] for line in looked.stdout.splitlines()] == [
-        [task_id, "success"] for task_id in ids.split()
-    ]
+    assert {tuple(line.split()[:2]) for line in looked.stdout.splitlines()} == {
+        (task_id, "success") for task_id in ids.split()
+    }
 
     fetched = run("download", *ids.split(), "-o", "again", "--quiet")
     assert fetched.exit_code == 0
@@ -179,7 +181,7 @@ def test_ctrl_c_while_ids_come_through_a_pipe_loses_none(
     assert (done.exit_code, done.stdout) == (code, "")
     again = " ".join(["nanobanana", command, named, *folder])
     number = len(named.split())
-    assert done.stderr.endswith(f"Stopped.\n{number} not asked about. To go on: {again}\n")
+    assert done.stderr.endswith(f"Stopped.\n{number} without an answer. To go on: {again}\n")
     assert ("Ctrl-C again" in done.stderr) == (signal.SIGINT in presses.get(1, ()))
 
 
@@ -225,7 +227,8 @@ def test_what_is_refused_names_the_ids_that_a_pipe_has_brought(
     done = run("wait", "-", *wrong, stdin="task_1\ntask_2\n")
     assert (done.exit_code, done.stdout) == (2, "")
     named, error = done.stderr.splitlines()
-    assert named.startswith("2 not asked about. To go on: nanobanana wait task_1 task_2 ")
+    advice = "2 without an answer. To go on, with what is at fault put right: nanobanana wait "
+    assert named.startswith(f"{advice}task_1 task_2 ")
     assert error.startswith("Error: ")
     assert says in error
     monkeypatch.delenv("APIXO_API_KEY")
@@ -254,6 +257,7 @@ def test_signals_while_a_real_pipe_is_read(number: signal.Signals, code: int) ->
         assert process.wait(timeout=20) == code
         assert process.stderr is not None
         said = process.stderr.read()
+    assert "Stopped.\n" in said
     assert ("To go on: nanobanana wait task_1 task_2\n" in said) == (number is signal.SIGINT)
 
 
@@ -275,15 +279,52 @@ def test_ctrl_c_names_the_ids_that_were_not_answered_for() -> None:
     ids = [run("submit", f"cat {n}", "--quiet").stdout.strip() for n in range(6)]
     with started("status", *ids) as process:
         assert process.stdout is not None
-        first = process.stdout.readline()
+        assert process.stderr is not None
+        said = process.stderr.readline()  # "Still asking": what is answered at once was answered
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-    assert process.returncode == 130
-    told = [line.split()[0] for line in (first + out).splitlines()]
-    assert told == ids[: len(told)]
-    assert err.endswith(
-        f"{6 - len(told)} not asked about. To go on: nanobanana status {' '.join(ids[len(told) :])}\n"
+        out, err = process.stdout.read(), process.stderr.read()
+        assert process.wait(timeout=20) == 130
+    assert said.startswith("Still asking.")
+    told = {line.split()[0] for line in out.splitlines()}
+    left = [task_id for task_id in ids if task_id not in told]
+    assert 0 < len(left) < 6
+    assert err == (
+        f"Stopped.\n{len(left)} without an answer. To go on: nanobanana status {' '.join(left)}\n"
     )
+
+
+def test_a_defect_of_a_look_names_what_was_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look(_: Asking, task_id: str) -> Look:
+        if task_id == "task_2":
+            raise ZeroDivisionError
+        return Look(task_id, TaskStatus(task_id=task_id, state="success"))
+
+    monkeypatch.setattr(Asking, "_look", look)
+    done = run("status", "task_1", "task_2")
+    assert (done.exit_code, done.stdout) == (70, "task_1  success\n")
+    assert "1 without an answer. To go on: nanobanana status task_2\n" in done.stderr
+
+
+def test_signals_wait_between_those_who_heed_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ids are read, and the command does not ask about them yet."""
+    if sys.platform == "win32":
+        pytest.skip("signals act at once there")
+
+    def prepare(*_: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(Place, "prepare", prepare)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        done = run("wait", "-", stdin="task_1\ntask_2\n")
+        assert done.exit_code == 128 + number
+        assert "2 tasks are without an answer so far" in done.stderr
+        assert done.stderr.endswith("To go on: nanobanana wait task_1 task_2\n")
+
+
+def test_what_follows_good_ids_and_is_no_text_does_not_lose_them() -> None:
+    done = CliRunner().invoke(nanobanana, ["wait", "-"], input=b"task_1\ntask_2\n\xff\n")
+    assert done.exit_code == 2
+    assert "nanobanana wait task_1 task_2\nError: standard input is no text" in done.stderr
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -307,3 +348,4 @@ def test_what_was_told_is_shown_though_the_host_fails_then(
     assert len(done.stdout.splitlines()) == (3 if as_json else 1)
     assert "task_2" in done.stdout
     assert done.stderr.count("Error: ") == 1
+    assert done.stderr.endswith("To go on: nanobanana status task_1 task_3" + "\n")

@@ -1,6 +1,8 @@
 """Standard output that cannot be written to: one rule for all commands."""
 
 import os
+import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import IO
@@ -50,7 +52,8 @@ def test_a_full_disk(arguments: list[str], tmp_path: Path) -> None:
         done = run_into(full, *arguments, *folder)
     assert (done.returncode, done.stderr) == (
         1,
-        "Error: standard output: No space left on device\n",
+        ("The emulator is running. Stop it with Ctrl-C.\n" if "emulator" in arguments else "")
+        + "Error: standard output: No space left on device\n",
     )
 
 
@@ -111,3 +114,33 @@ def test_a_full_disk_does_not_hide_what_the_code_says(tmp_path: Path) -> None:
             full, "generate", "a cat", "--json", "--timeout", "0.3", "-o", str(tmp_path)
         )
     assert done.returncode == 4
+
+
+@full_disk
+@pytest.mark.nanobanana(service=LogNormal(1000, 0.1))
+def test_ids_whose_states_cannot_be_written_are_named(nanobanana_emulator: EmulatorThread) -> None:
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*MODULE, "submit", "a", "b", "--quiet"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    with Path("/dev/full").open("w") as full:
+        done = run_into(full, "status", *done.stdout.split())
+    assert done.returncode == 4
+    assert "2 without an answer. To go on: nanobanana status task_" in done.stderr
+    assert all(task_id in done.stderr for task_id in nanobanana_emulator.ledger().task_ids)
+
+
+def test_an_emulator_at_a_port_that_is_known_serves_though_nobody_listens() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    command = ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *MODULE, "emulator", "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("The emulator is running.")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 1
+        assert process.stderr.read().endswith("Error: standard output: Bad file descriptor\n")

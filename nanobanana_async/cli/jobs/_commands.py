@@ -14,6 +14,7 @@ from nanobanana_async.cli._command import debugging
 from nanobanana_async.cli._display import in_terminal
 from nanobanana_async.cli._output import complain
 from nanobanana_async.cli._request_options import fields_of
+from nanobanana_async.cli._signals import postponed
 from nanobanana_async.cli.jobs._display import live_display, still_display
 from nanobanana_async.cli.jobs._end import JobsEnd
 from nanobanana_async.cli.jobs._follow import Following
@@ -70,13 +71,14 @@ def _requests(
 
 def _known(ctx: click.Context, work: _Work) -> int:
     given = ctx.params
-    task_ids = task_ids_of(ctx)  # first: whoever writes them has paid for them
-    with named_if_refused(ctx, task_ids):
-        client, place = client_of(given), place_of(given["out"])
-        check_model(given["model"])
-        place.prepare(len(task_ids))
-    jobs = [Job(task_id=task_id, state=ASKED) for task_id in task_ids]
-    return _run(ctx, jobs, Following(client, place, given["model"]), work)
+    with postponed():
+        task_ids = task_ids_of(ctx)  # first: whoever writes them has paid for them
+        with named_if_refused(ctx, task_ids):
+            client, place = client_of(given), place_of(given["out"])
+            check_model(given["model"])
+            place.prepare(len(task_ids))
+        jobs = [Job(task_id=task_id, state=ASKED) for task_id in task_ids]
+        return _run(ctx, jobs, Following(client, place, given["model"]), work)
 
 
 def _run(

@@ -62,7 +62,7 @@ class JobsEnd:
             code = SIGNALLED + signalled
         elif not in_time:
             complain("The time is over.")
-            code = RUNNING
+            code = MISSING if any(job.end is End.UNKNOWN for job in jobs) else RUNNING
         else:
             code = self._code(jobs)
         if self._unheard and self.wanted is End.RUNNING:

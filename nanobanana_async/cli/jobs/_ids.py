@@ -3,14 +3,14 @@
 import signal
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import click
 
 from nanobanana_async.cli._client_options import typed_again
 from nanobanana_async.cli._exit_codes import SIGNALLED
 from nanobanana_async.cli._output import complain
-from nanobanana_async.cli._signals import heeded
+from nanobanana_async.cli._signals import heeded, let_through
 from nanobanana_async.cli._words import command
 from nanobanana_async.cli.jobs._typed import spread
 
@@ -21,25 +21,35 @@ def task_ids_of(ctx: click.Context) -> list[str]:
     At the first Ctrl-C a pipe is read on to its end, since who writes to it got the same one and may
     have paid for what comes yet. Then, or at once after any other signal, the command ends.
 
+    To be called with signals `postponed`, so that none that comes behind it finds nobody who knows
+    the ids.
+
     Raises:
         click.UsageError: there is none.
         click.exceptions.Exit: it was stopped; what has come was named.
     """
     known: dict[str, None] = {}
     caught: list[signal.Signals] = []
+    reads = True
 
     def notice(number: signal.Signals) -> None:
         caught.append(number)
+        if not reads:
+            return
         if caught != [signal.SIGINT]:
             raise KeyboardInterrupt
         complain("Reading ids to the end of the pipe. Ctrl-C again does not wait for it.")
 
-    with heeded(notice) if _through_a_pipe(ctx) else nullcontext():
+    with heeded(notice) if _through_a_pipe(ctx) else let_through():
         try:
             known.update((text, None) for text in spread(ctx.params["task_ids"]) if text)
+            reads = False
         except KeyboardInterrupt:
             if not caught:
                 raise
+        except click.UsageError:
+            name_unasked(ctx, known)
+            raise
     if caught:
         complain("Stopped.")
         name_unasked(ctx, known)
@@ -49,12 +59,12 @@ def task_ids_of(ctx: click.Context) -> list[str]:
     return list(known)
 
 
-def name_unasked(ctx: click.Context, task_ids: Iterable[str]) -> None:
-    """Name the ids that were not asked about, with the command that does."""
+def name_unasked(ctx: click.Context, task_ids: Iterable[str], how: str = "To go on") -> None:
+    """Name the ids that are without an answer, with the command that asks for it."""
     ids = list(task_ids)
     if ids:
         again = command(str(ctx.info_name), arguments=[*ids, *typed_again(ctx)])
-        complain(f"{len(ids):,} not asked about. To go on: {again}")
+        complain(f"{len(ids):,} without an answer. {how}: {again}")
 
 
 @contextmanager
@@ -62,9 +72,9 @@ def named_if_refused(ctx: click.Context, task_ids: Iterable[str]) -> Iterator[No
     """Name the ids where something refuses before anything is asked: they came through a pipe."""
     try:
         yield
-    except Exception:
+    except BaseException:
         if _through_a_pipe(ctx):
-            name_unasked(ctx, task_ids)
+            name_unasked(ctx, task_ids, "To go on, with what is at fault put right")
         raise
 
 

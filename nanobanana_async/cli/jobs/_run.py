@@ -64,6 +64,7 @@ class JobsRun:
                     with self.display:
                         in_time = await self._show_until(work, pressed.first, seconds=self.timeout)
                         number = pressed.first.result() if pressed.first.done() else None
+                        # Where the time is over, the first Ctrl-C is already one in a hurry.
                         await self._stop(pressed.first if number is None else pressed.second)
                 finally:
                     await self._cancel(self.jobs)
@@ -108,7 +109,7 @@ class JobsRun:
             number = self.client.statistics().submitting
             self.display.say(
                 f"Waiting for the API's answers, since what it accepts is paid for (submits: {number:,}). "
-                "Ctrl-C now: 5 s at most."
+                "Ctrl-C: wait 5 s at most."
             )
             await self._show_until(closing, hurry)
         if not closing.done():

@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 from asyncio import FIRST_COMPLETED
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from nanobanana_async.cli._errors import exit_code, fail
 from nanobanana_async.cli._exit_codes import DONE, MISSING, RUNNING, SIGNALLED, STOPPED
 from nanobanana_async.cli._output import complain, put
 from nanobanana_async.cli._said import said_by
-from nanobanana_async.cli._signals import first_signal
+from nanobanana_async.cli._signals import postponed, signals
 from nanobanana_async.cli._silent import SilentDisplay
 from nanobanana_async.cli._words import duration
 from nanobanana_async.cli.jobs._ids import name_unasked, named_if_refused, task_ids_of
@@ -40,59 +40,70 @@ class Look:
 def status(ctx: click.Context) -> int:
     """Print the states of tasks; return the exit code."""
     given = ctx.params
-    task_ids = task_ids_of(ctx)
-    with named_if_refused(ctx, task_ids):
-        client = client_of(given)
-        check_model(given["model"])
-    asking = Asking(client, task_ids, given["model"], _speaker(as_json=given["as_json"]))
-    number = asyncio.run(asking.run())
-    if number is not None:
-        complain("Stopped.")
+    with postponed():
+        task_ids = task_ids_of(ctx)
+        with named_if_refused(ctx, task_ids):
+            client = client_of(given)
+            check_model(given["model"])
+        asking = Asking(client, task_ids, given["model"], as_json=given["as_json"])
+        try:
+            number = asyncio.run(asking.run())
+        except BaseException:
+            name_unasked(ctx, asking.unanswered)
+            raise
+        code = _code(asking.looks)
+        if number is not None:
+            complain("Stopped.")
+            code = SIGNALLED + number
+        elif stopped_by := next(filter(None, map(_stopping, asking.looks)), None):
+            code = fail(stopped_by, debug=debugging(ctx))  # once: it is the same for many
         name_unasked(ctx, asking.unanswered)
-        return SIGNALLED + number
-    for look in asking.looks:
-        if _stops(look):
-            assert look.error is not None  # noqa: S101 - for the type checker
-            return fail(look.error, debug=debugging(ctx))  # once: it is the same for many
-    return _code(asking.looks)
+        return code
 
 
 @define
 class Asking:
-    """Looks at tasks, all at once; each look is said in the order of the ids, as soon as may be."""
+    """Looks at tasks, all at once; each look is said as soon as it is there."""
 
     client: NanoBananaClient
     task_ids: Sequence[str]
     model: str | None
-    say: Callable[[Look], None]
+    as_json: bool = False
     looks: list[Look] = field(factory=list)
+    _told: set[str] = field(factory=set, init=False)
 
     @property
-    def unanswered(self) -> Sequence[str]:
-        """Ids whose looks were not said."""
-        return self.task_ids[len(self.looks) :]
+    def unanswered(self) -> Iterable[str]:
+        """Ids of which nobody was told anything."""
+        return [task_id for task_id in self.task_ids if task_id not in self._told]
 
     async def run(self) -> signal.Signals | None:
         """Look at all; return the signal that stopped it."""
         loop = asyncio.get_running_loop()
-        with first_signal() as stopped, said_by(SilentDisplay()):
+        with signals() as pressed, said_by(SilentDisplay()):
             async with self.client:
-                tasks = [loop.create_task(self._look(task_id)) for task_id in self.task_ids]
+                tasks = [loop.create_task(self._ask(task_id)) for task_id in self.task_ids]
+                work = loop.create_task(asyncio.wait(tasks))
                 patience = loop.call_later(_AT_ONCE, complain, _STILL)
                 try:
-                    for task in tasks:
-                        either: set[asyncio.Future[Any]] = {task, stopped}
-                        await asyncio.wait(either, return_when=FIRST_COMPLETED)
-                        if not task.done():
-                            return stopped.result()
-                        self.looks.append(task.result())
-                        self.say(task.result())
+                    either: set[asyncio.Future[Any]] = {work, pressed.first}
+                    await asyncio.wait(either, return_when=FIRST_COMPLETED)
+                    is_over = work.done()
                 finally:
                     patience.cancel()
                     for task in tasks:
                         task.cancel()
-                    await asyncio.wait(tasks)
-        return None
+                    await work
+        for task in tasks:
+            if not task.cancelled():
+                task.result()  # a defect
+        return None if is_over else pressed.first.result()
+
+    async def _ask(self, task_id: str) -> None:
+        look = await self._look(task_id)
+        self.looks.append(look)
+        if self._say(look) and _stopping(look) is None:
+            self._told.add(task_id)
 
     async def _look(self, task_id: str) -> Look:
         try:
@@ -100,21 +111,20 @@ class Asking:
         except NanoBananaError as error:
             return Look(task_id, error=error)
 
-
-def _speaker(*, as_json: bool) -> Callable[[Look], None]:
-    def say(look: Look) -> None:
-        if as_json:
-            put(json.dumps(as_json_object(look)))
-        elif look.status is not None:
-            put(line(look.status, datetime.now(UTC)))
-        elif not _stops(look):
+    def _say(self, look: Look) -> bool:
+        """Say it; False where nobody hears it."""
+        if self.as_json:
+            return put(json.dumps(as_json(look)))
+        if look.status is not None:
+            return put(line(look.status, datetime.now(UTC)))
+        if _stopping(look) is None:
             complain(f"Error: {look.error}")
+        return True
 
-    return say
 
-
-def _stops(look: Look) -> bool:
-    return look.error is not None and exit_code(look.error) == STOPPED
+def _stopping(look: Look) -> NanoBananaError | None:
+    """Return the error of a look that stops all of them: of the key, the account or the host."""
+    return look.error if look.error and exit_code(look.error) == STOPPED else None
 
 
 def line(status: TaskStatus, now: datetime) -> str:
@@ -132,7 +142,7 @@ def _detail(status: TaskStatus, now: datetime) -> str:
     return f"for {duration(max((now - status.created_at).total_seconds(), 0.0))}"
 
 
-def as_json_object(look: Look) -> Mapping[str, Any]:
+def as_json(look: Look) -> Mapping[str, Any]:
     """Return a look, fit for JSON."""
     status, error = look.status, look.error
     created, completed = (status.created_at, status.completed_at) if status else (None, None)

@@ -22,8 +22,11 @@ def spread(typed: Iterable[str]) -> Iterator[str]:
 def _lines_of_stdin() -> Iterator[str]:
     if sys.stdin is None:  # closed by whoever started us
         return
-    sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")  # type: ignore[union-attr]
-    try:
-        yield from filter(None, map(str.strip, sys.stdin))
-    except UnicodeDecodeError:
-        raise click.UsageError("standard input is no text in UTF-8") from None
+    # Line by line: those before one that is no text count.
+    for number, line in enumerate(sys.stdin.buffer):
+        try:
+            text = line.decode("utf-8" if number else "utf-8-sig").strip()
+        except UnicodeDecodeError:
+            raise click.UsageError("standard input is no text in UTF-8") from None
+        if text:
+            yield text
