@@ -22,13 +22,13 @@ def check_flag(name: str, value: object) -> None:
         raise ValueError(f"{name} must be True or False, not {value!r}")
 
 
-def check_seconds(name: str, value: object) -> None:
+def check_seconds(name: str, value: Any) -> None:
     """Refuse what is no time to wait.
 
     Raises:
         ValueError: it is no finite number above 0.
     """
-    if type(value) not in (int, float) or not 0 < value < inf:  # type: ignore[operator]
+    if type(value) not in (int, float) or not 0 < value < inf:
         raise ValueError(f"{name} must be seconds above 0, not {value!r}")
 
 

@@ -40,6 +40,7 @@ address_options = options(
 )
 
 _GO_ON: Final = ("out", "model", "base_url", "proxy", "private_hosts")
+"""Parameters without which a command that goes on would not find its tasks, or its folder."""
 
 api_options = options(
     address_options,

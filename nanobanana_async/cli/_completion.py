@@ -6,7 +6,6 @@ import click
 from click.shell_completion import get_completion_class
 
 from nanobanana_async.cli._command import Command
-from nanobanana_async.cli._output import put
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -21,6 +20,8 @@ Examples:
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the script that makes SHELL complete commands and options."""
+    from nanobanana_async.cli._output import put  # noqa: PLC0415 - slow, not for --help
+
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101 - click knows all three
     put(kind(ctx.find_root().command, {}, "nanobanana", "_NANOBANANA_COMPLETE").source())

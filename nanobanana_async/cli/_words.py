@@ -31,7 +31,7 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
-def command(*words: str, arguments: Iterable[str]) -> str:
+def command(name: str, arguments: Iterable[str]) -> str:
     """Put a command of ours as it would be typed, without the passwords in its URLs."""
     hidden = (_CREDENTIALS.sub("USER:PASSWORD", text) for text in arguments)
-    return shlex.join(["nanobanana", *words, *hidden])
+    return shlex.join(["nanobanana", name, *hidden])

@@ -6,13 +6,19 @@ import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import pytest
 from attrs import define, field
 
-from nanobanana_async import ClientClosedError, ImageRequest, ImageResult, NanoBananaError
-from nanobanana_async.cli._silent import SilentDisplay
+from nanobanana_async import (
+    ClientClosedError,
+    ImageRequest,
+    ImageResult,
+    NanoBananaClient,
+    NanoBananaError,
+)
+from nanobanana_async.cli._display import Still
 from nanobanana_async.cli.jobs._end import JobsEnd
 from nanobanana_async.cli.jobs._follow import Following, take
 from nanobanana_async.cli.jobs._job import DOWNLOADING, SUBMITTING, End, Job
@@ -60,10 +66,17 @@ class FakeClient:
         raise ClientClosedError("The client was closed", task_id="task_1")
 
 
+def a_client(fake: object) -> NanoBananaClient:
+    """As much of one as a run of jobs needs."""
+    return cast(NanoBananaClient, fake)
+
+
 @define
-class Shown(SilentDisplay):
+class Shown(Still):
     """Remembers when it was told what."""
 
+    interval: float = 60.0
+    """As seldom as with `--quiet`."""
     said: list[tuple[float, str]] = field(factory=list)
     shown: list[JobsView] = field(factory=list)
 
@@ -94,7 +107,7 @@ def ended(
         for seconds in presses:
             loop.call_later(seconds, signal.raise_signal, signal.SIGINT)
         shown = display or Shown()
-        run = JobsRun(fake, [job], shown, JobsEnd(), timeout)  # type: ignore[arg-type]
+        run = JobsRun(a_client(fake), [job], shown, JobsEnd(), timeout)
         code = await run.run(lambda job: step(fake, job))
         return code, loop.time() - began
 
@@ -132,8 +145,7 @@ def test_a_download_does_not_hold_up_ctrl_c(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_submits_under_way_are_waited_for_and_that_is_said() -> None:
-    display = Shown()
-    display.interval = 0.5  # type: ignore[misc]
+    display = Shown(interval=0.5)
     client = FakeClient(submits_take=20.0)
     code, seconds, _ = ended(never_answered, presses=(3.0,), client=client, display=display)
     assert code == 130
@@ -168,8 +180,6 @@ def test_a_display_that_breaks_does_not_hide_what_is_paid_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     class Broken(Shown):
-        interval = 0.5  # type: ignore[misc]
-
         def show(self, snapshot: JobsView) -> None:
             if snapshot.jobs[0].task_id:
                 raise ZeroDivisionError
@@ -179,7 +189,7 @@ def test_a_display_that_breaks_does_not_hide_what_is_paid_for(
         await client.wait()
 
     with pytest.raises(ZeroDivisionError):
-        ended(step, display=Broken())
+        ended(step, display=Broken(interval=0.5))
     assert "To go on: nanobanana wait task_1" in capsys.readouterr().err
 
 
@@ -204,7 +214,7 @@ def test_what_becomes_of_a_task_is_news_for_who_waits(wanted: End, said: int) ->
 
     async def main() -> None:
         fake, end = FakeClient(), JobsEnd(wanted=wanted)
-        await JobsRun(fake, [Job(task_id="x")], display, end).run(step)  # type: ignore[arg-type]
+        await JobsRun(a_client(fake), [Job(task_id="x")], display, end).run(step)
 
     run_virtual(main())
     assert len(display.said) == said
@@ -240,7 +250,7 @@ def test_a_result_is_said_when_it_is_there(monkeypatch: pytest.MonkeyPatch) -> N
 
         began = asyncio.get_running_loop().time()
         end = JobsEnd(wanted=End.RUNNING)
-        run = JobsRun(fake, [quick, slow], Shown(), end)  # type: ignore[arg-type]
+        run = JobsRun(a_client(fake), [quick, slow], Shown(), end)
         assert await run.run(step) == 0
         return began
 
@@ -265,7 +275,7 @@ def test_few_pictures_are_fetched_at_once() -> None:
             return [path]
 
     async def main() -> float:
-        following = Following(Downloads(), Place(Path("x")))  # type: ignore[arg-type]
+        following = Following(a_client(Downloads()), Place(Path("x")))
         jobs = [Job(task_id=f"task_{number}") for number in range(20)]
         began = asyncio.get_running_loop().time()
         await asyncio.gather(*map(following.download, jobs))

@@ -138,7 +138,7 @@ def test_an_emulator_at_a_port_that_is_known_serves_though_nobody_listens() -> N
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     command = ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *MODULE, "emulator", "--port", str(port)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - likewise
         assert process.stderr is not None
         assert process.stderr.readline().startswith("The emulator is running.")
         process.send_signal(signal.SIGINT)

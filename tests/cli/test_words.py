@@ -18,10 +18,10 @@ from nanobanana_async.cli._words import command
     ],
 )
 def test_no_password_is_shown(url: str, shown: str) -> None:
-    assert command("bulk", arguments=["--proxy", url]) == f"nanobanana bulk --proxy {shown}"
-    assert command("bulk", arguments=[f"--proxy={url}"]) == f"nanobanana bulk --proxy={shown}"
+    assert command("bulk", ["--proxy", url]) == f"nanobanana bulk --proxy {shown}"
+    assert command("bulk", [f"--proxy={url}"]) == f"nanobanana bulk --proxy={shown}"
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="@", exclude_categories=["Cs"]))))
 def test_all_else_is_what_a_shell_reads_back(arguments: list[str]) -> None:
-    assert shlex.split(command("wait", arguments=arguments)) == ["nanobanana", "wait", *arguments]
+    assert shlex.split(command("wait", arguments)) == ["nanobanana", "wait", *arguments]

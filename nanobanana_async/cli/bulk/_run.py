@@ -157,4 +157,4 @@ def dry_run(options: Mapping[str, Any]) -> int:
 
 
 def _again(options: Mapping[str, Any]) -> str:
-    return command("bulk", arguments=options["typed"])
+    return command("bulk", options["typed"])

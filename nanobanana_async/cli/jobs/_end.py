@@ -76,7 +76,7 @@ class JobsEnd:
             unsaid = self._unheard if end is self.wanted else set(jobs)
             ids = [job.task_id for job in jobs if job.end is end and job in unsaid]
             if ids:
-                typed = command(verb, arguments=[*map(str, ids), *self.again])
+                typed = command(verb, [*map(str, ids), *self.again])
                 complain(f"{_tasks(len(ids))} {what}. To go on: {typed}")
         unsent = sum(job.end is End.NOT_SUBMITTED for job in jobs)
         if unsent:

@@ -48,22 +48,22 @@ def task_ids_of(ctx: click.Context) -> list[str]:
             if not caught:
                 raise
         except click.UsageError:
-            name_unasked(ctx, known)
+            name_unanswered(ctx, known)
             raise
     if caught:
         complain("Stopped.")
-        name_unasked(ctx, known)
+        name_unanswered(ctx, known)
         raise click.exceptions.Exit(SIGNALLED + caught[-1])
     if not known:
         raise click.UsageError("no task id: neither typed nor on standard input")
     return list(known)
 
 
-def name_unasked(ctx: click.Context, task_ids: Iterable[str], how: str = "To go on") -> None:
+def name_unanswered(ctx: click.Context, task_ids: Iterable[str], how: str = "To go on") -> None:
     """Name the ids that are without an answer, with the command that asks for it."""
     ids = list(task_ids)
     if ids:
-        again = command(str(ctx.info_name), arguments=[*ids, *typed_again(ctx)])
+        again = command(str(ctx.info_name), [*ids, *typed_again(ctx)])
         complain(f"{len(ids):,} without an answer. {how}: {again}")
 
 
@@ -74,7 +74,7 @@ def named_if_refused(ctx: click.Context, task_ids: Iterable[str]) -> Iterator[No
         yield
     except BaseException:
         if _through_a_pipe(ctx):
-            name_unasked(ctx, task_ids, "To go on, with what is at fault put right")
+            name_unanswered(ctx, task_ids, "To go on, with what is at fault put right")
         raise
 
 

@@ -21,7 +21,7 @@ from nanobanana_async.cli._said import said_by
 from nanobanana_async.cli._signals import postponed, signals
 from nanobanana_async.cli._silent import SilentDisplay
 from nanobanana_async.cli._words import duration
-from nanobanana_async.cli.jobs._ids import name_unasked, named_if_refused, task_ids_of
+from nanobanana_async.cli.jobs._ids import name_unanswered, named_if_refused, task_ids_of
 
 _AT_ONCE: Final = 3.0
 # For so long a task that was just accepted may be unknown, so the client asks again.
@@ -49,7 +49,7 @@ def status(ctx: click.Context) -> int:
         try:
             number = asyncio.run(asking.run())
         except BaseException:
-            name_unasked(ctx, asking.unanswered)
+            name_unanswered(ctx, asking.unanswered)
             raise
         code = _code(asking.looks)
         if number is not None:
@@ -57,7 +57,7 @@ def status(ctx: click.Context) -> int:
             code = SIGNALLED + number
         elif stopped_by := next(filter(None, map(_stopping, asking.looks)), None):
             code = fail(stopped_by, debug=debugging(ctx))  # once: it is the same for many
-        name_unasked(ctx, asking.unanswered)
+        name_unanswered(ctx, asking.unanswered)
         return code
 
 
